@@ -1,0 +1,97 @@
+"""The error tree. Every kind owns its exit code; only `job.__main__` renders them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes that other programs rely on."""
+
+    OK = 0
+    UNFORESEEN = 1
+    USAGE = 2
+    MODELS_FAILED = 3
+    UNAVAILABLE = 4
+    MISSED = 5
+    NO_ROUND = 6
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class JobError(Exception):
+    """What happened, the likely cause, and the next step, in that order.
+
+    Args:
+        what: one sentence, no full stop: what could not be done.
+        why: further lines: the cause as far as it is known.
+        hint: what to do next.
+    """
+
+    exit_code = Exit.UNFORESEEN
+
+    def __init__(self, what: str, *why: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.hint = hint
+
+    def lines(self) -> list[str]:
+        """The message as lines, the first without indentation."""
+        return [self.what, *(f"  {line}" for line in (*self.why, self.hint) if line)]
+
+    def __str__(self) -> str:
+        return "; ".join(part for part in (self.what, *self.why, self.hint) if part)
+
+
+class UsageError(JobError):
+    """Settings, flags or manifest are wrong; nothing was tried. Carries every fault at once."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, what: str, faults: Sequence[str], hint: str = "") -> None:
+        super().__init__(what, *faults, hint=hint)
+        self.faults = tuple(faults)
+
+
+class ModelError(JobError):
+    """One model failed for a reason of its own; the others go on."""
+
+    exit_code = Exit.MODELS_FAILED
+
+
+class RefusedError(ModelError):
+    """Numerai understood a request and said no; waiting cannot mend it."""
+
+
+class UnavailableError(JobError):
+    """Numerai, the store or the disk could not be reached, read, written or understood."""
+
+    exit_code = Exit.UNAVAILABLE
+
+
+class TokenError(UnavailableError):
+    """Numerai refuses the API token."""
+
+
+class NotReadyError(UnavailableError):
+    """The round is open, but its data are not there yet."""
+
+
+class ReplyLostError(UnavailableError):
+    """A request was sent and no answer came: it may or may not have been carried out."""
+
+
+class RoundTurnedError(JobError):
+    """The round that the work was for is no longer the current one."""
+
+    exit_code = Exit.UNAVAILABLE
+
+
+class StoppedError(JobError):
+    """SIGINT, SIGTERM or the run's time-out ended the work."""
+
+    def __init__(self, what: str, exit_code: Exit) -> None:
+        super().__init__(what)
+        self.exit_code = exit_code
