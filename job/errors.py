@@ -71,6 +71,22 @@ class UnavailableError(JobError):
     exit_code = Exit.UNAVAILABLE
 
 
+class TransientError(UnavailableError):
+    """Another try may succeed.
+
+    Args:
+        retry_after: seconds the service asked to wait, None where it did not say.
+        maybe_done: whether the request may have been carried out all the same.
+    """
+
+    def __init__(
+        self, what: str, *why: str, retry_after: float | None = None, maybe_done: bool = False
+    ) -> None:
+        super().__init__(what, *why)
+        self.retry_after = retry_after
+        self.maybe_done = maybe_done
+
+
 class TokenError(UnavailableError):
     """Numerai refuses the API token."""
 
