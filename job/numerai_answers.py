@@ -1,0 +1,148 @@
+"""Pure: what Numerai's API answers, read strictly into the seam's values.
+
+An answer that lacks what it must hold raises `UnavailableError`: it is unknown, not absent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from job.errors import JobError, RefusedError, TokenError, TransientError, UnavailableError
+from job.tournament import NUMBERS, AccountState, Round, Slot, Submission, TokenInfo
+
+Json = Any
+NAMES = {number: name for name, number in NUMBERS.items()}
+
+LATER = re.compile(
+    r"rate.?limit|too many requests|internal server error|something went wrong|time.?out|try again"
+    r"|temporarily|unavailable",
+    re.IGNORECASE,
+)
+NOT_DONE = re.compile(r"rate.?limit|too many requests", re.IGNORECASE)
+TOKEN = re.compile(
+    r"authenticat|unauthori[sz]ed|not authori[sz]ed|session is invalid|invalid (api )?(token|key)"
+    r"|api key|credentials|scope|permission",
+    re.IGNORECASE,
+)
+
+
+def graphql_error(errors: Json) -> JobError:
+    """The error that a GraphQL `errors` list means: transient, the token, or a definite no."""
+    first = errors[0] if isinstance(errors, list) and errors else errors
+    entry = first if isinstance(first, Mapping) else {}
+    message = str(entry.get("message") or entry.get("detail") or first)[:500]
+    said = f"{entry.get('code', '')} {message}"
+    if LATER.search(said):
+        return TransientError(
+            f"Numerai answered: {message}", maybe_done=NOT_DONE.search(said) is None
+        )
+    if TOKEN.search(said):
+        return TokenError(
+            f"Numerai refuses the API token: {message}",
+            hint="check NUMERAI_PUBLIC_ID and NUMERAI_SECRET_KEY; the token needs the scopes "
+            "upload_submission, read_submission_info and read_user_info",
+        )
+    return RefusedError(f"Numerai answered: {message}")
+
+
+def account_state(data: Mapping[str, Json], tournaments: Mapping[str, str]) -> AccountState:
+    """The account query's `data`; `tournaments` maps each alias of `rounds` to its tournament."""
+    with _understood("the account's models"):
+        account = data["account"]
+        slots = [_slot(model) for model in account["models"]]
+        return AccountState(
+            username=str(account.get("username") or ""),
+            slots=tuple(slot for slot in slots if slot is not None),
+            rounds={name: rounds(data[alias], name) for alias, name in tournaments.items()},
+        )
+
+
+def rounds(rows: Json, tournament: str) -> tuple[Round, ...]:
+    """The `rounds` field; between rounds it holds nothing, or a null."""
+    with _understood("the open rounds"):
+        return tuple(_round(row, tournament) for row in rows or [] if row is not None)
+
+
+def token_info(row: Json) -> TokenInfo:
+    """The `apiTokenInfo` field; null means that the token is not known."""
+    if row is None:
+        raise TokenError("Numerai does not know the API token", hint="create one at numer.ai/account")
+    with _understood("the API token"):
+        return TokenInfo(
+            account=str(row.get("accountUsername") or ""),
+            name=str(row.get("name") or ""),
+            scopes=tuple(row["scopes"] or ()),
+        )
+
+
+def _round(row: Mapping[str, Json], tournament: str) -> Round:
+    close = row.get("closeTime")
+    return Round(
+        tournament=tournament,
+        number=int(row["number"]),
+        open_time=_time(row["openTime"]),
+        close_staking_time=_time(row["closeStakingTime"]),
+        close_time=None if close is None else _time(close),
+    )
+
+
+def _slot(row: Mapping[str, Json]) -> Slot | None:
+    tournament = NAMES.get(row["tournament"])
+    if tournament is None:
+        return None
+    hosted = row.get("computePickleUpload")
+    latest = row.get("latestSubmissionV2")
+    return Slot(
+        id=str(row["id"]),
+        name=str(row["name"]),
+        tournament=tournament,
+        archived=bool(row.get("archived")),
+        hosted=None if hosted is None else str(hosted.get("filename") or "a pickle"),
+        webhook=row.get("submissionWebhook") or None,
+        recent=tuple(_recent(entry) for entry in row["latestSubmissions"] or [] if entry is not None),
+        latest=None if latest is None else _latest(latest),
+    )
+
+
+def _recent(row: Mapping[str, Json]) -> Submission:
+    stamp = row["timestamp"]
+    return Submission(
+        id=row["id"],
+        filename=row["filename"],
+        round_number=int(row["roundNumber"]),
+        status=row["status"],
+        timestamp=None if stamp is None else _time(stamp),
+    )
+
+
+def _latest(row: Mapping[str, Json]) -> Submission:
+    number = (row.get("round") or {}).get("number")
+    return Submission(
+        id=row["id"],
+        filename=row["filename"],
+        round_number=None if number is None else int(number),
+        status=row["status"],
+        error=row.get("errorInfo") or None,
+    )
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _understood(what: str) -> Iterator[None]:
+    """Turns a hole in an answer into one `UnavailableError` that names what could not be read."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnavailableError(
+            f"cannot understand what Numerai answered about {what}",
+            f"{type(error).__name__}: {error}",
+            hint="Numerai's API may have changed; is there a newer version of this job?",
+        ) from error

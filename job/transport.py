@@ -1,0 +1,132 @@
+"""HTTP with every answer checked: at most four requests at once, no read without a time-out, TLS always verified."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
+from urllib3.exceptions import HTTPError as Urllib3Error
+
+from job import __version__
+from job.errors import JobError, TransientError, UnavailableError
+
+AT_ONCE = 4
+CONNECT_SECONDS = 10.0
+STALL_SECONDS = 60.0
+CHUNK_BYTES = 256 * 1024
+
+
+class Transport:
+    """One connection pool for a run. Foreign exceptions leave it only as `JobError`s, without URLs' queries.
+
+    Args:
+        stall: seconds without a byte after which a request counts as dead.
+    """
+
+    def __init__(self, *, stall: float = STALL_SECONDS) -> None:
+        self._gate = threading.BoundedSemaphore(AT_ONCE)
+        self._timeout = (min(CONNECT_SECONDS, stall), stall)
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = f"numerai-job/{__version__}"
+        pool = HTTPAdapter(pool_connections=AT_ONCE, pool_maxsize=AT_ONCE, max_retries=0)
+        self._session.mount("https://", pool)
+        self._session.mount("http://", pool)
+        self._count = threading.Lock()
+        self.bytes_downloaded = 0
+
+    def close(self) -> None:
+        """Closes the pool's connections."""
+        self._session.close()
+
+    def post_json(self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> requests.Response:
+        """POSTs JSON and gives the answer whatever its status; redirects are not followed."""
+        with self._gate, translated(url):
+            return self._session.post(
+                url, json=body, headers=headers, timeout=self._timeout, allow_redirects=False
+            )
+
+    def put(self, url: str, file: Path) -> requests.Response:
+        """PUTs a file's bytes and gives the answer whatever its status."""
+        with self._gate, translated(url):
+            data = file.read_bytes()
+            return self._session.put(url, data=data, timeout=self._timeout, allow_redirects=False)
+
+    @contextmanager
+    def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
+        """GETs an object; its body is still on the wire, to be read with `chunks`."""
+        with self._gate:
+            with translated(url):
+                answer = self._session.get(
+                    url,
+                    # A transparently compressed body has another length than its object.
+                    headers={**headers, "Accept-Encoding": "identity"},
+                    timeout=self._timeout,
+                    stream=True,
+                )
+            try:
+                yield answer
+            finally:
+                answer.close()
+
+    def chunks(self, answer: requests.Response) -> Iterator[bytes]:
+        """The body's bytes as they come; a body cut short raises `TransientError`."""
+        with translated(answer.url):
+            # Not iter_content: it waits for whole chunks, and this read returns what has come.
+            while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=False):
+                with self._count:
+                    self.bytes_downloaded += len(chunk)
+                yield chunk
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Turns what requests and urllib3 raise into our errors, with the host and no query string."""
+    try:
+        yield
+    except (requests.RequestException, Urllib3Error, ConnectionError, TimeoutError) as error:
+        raise _translate(error, host=host_of(url)) from None
+
+
+def _translate(error: BaseException, *, host: str) -> JobError:
+    text = str(error)
+    if isinstance(error, requests.exceptions.SSLError):
+        return UnavailableError(
+            f"the TLS certificate of {host} could not be verified",
+            hint="is a proxy in between? REQUESTS_CA_BUNDLE names the certificates to trust",
+        )
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return TransientError(f"{host} took no connection in time")
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+        return UnavailableError(f"{host} is no address that can be asked")
+    if isinstance(error, requests.ConnectionError) and _never_sent(error):
+        return TransientError(f"{host} could not be reached")
+    if isinstance(error, (requests.Timeout, TimeoutError)) or "timed out" in text.lower():
+        return TransientError(f"{host} sent nothing for too long", maybe_done=True)
+    return TransientError(f"the connection to {host} broke", maybe_done=True)
+
+
+def _never_sent(error: requests.ConnectionError) -> bool:
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    return isinstance(reason, (NewConnectionError, NameResolutionError)) and not isinstance(
+        reason, ProtocolError
+    )
+
+
+def host_of(url: str) -> str:
+    """Host and port of a URL: what a message may say of it."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or "the server"
+
+
+def retry_after(answer: requests.Response) -> float | None:
+    """Seconds that the answer's Retry-After asks for; None where absent or a date."""
+    value = answer.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else None
