@@ -1,0 +1,56 @@
+"""Files that are whole or absent: written beside their place, then moved into it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from job.errors import UnavailableError
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file so that no reader, and no later run, ever sees half of it."""
+    with disk_errors(f"cannot write {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            part.write_bytes(data)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's value; None when it is absent or not JSON (a note to ourselves, never the truth)."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, lower-case hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Turns an `OSError` into an `UnavailableError` that says what could not be done, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(
+            what,
+            error.strerror or str(error),
+            hint=f"is there room, and may uid {_uid()} write there? then run again",
+        ) from error
+
+
+def _uid() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else "of this user"
