@@ -1,0 +1,223 @@
+"""The run record: a JSON file that says what a run did, written as it does it. Schema 1."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from job import __version__
+from job.errors import Exit
+from job.store import Store
+from job.tournament import Round
+
+log = logging.getLogger(__name__)
+
+SCHEMA = 1
+SUFFIX = ".run.json"
+SAVE_EVERY_SECONDS = 1.0
+LOOK_BACK = 60
+PACKAGES = ("numerapi", "numpy", "pandas", "pyarrow", "joblib", "lightgbm", "scikit-learn")
+
+
+class Outcome(StrEnum):
+    """What became of one model in a run."""
+
+    PENDING = "pending"
+    SUBMITTED = "submitted"
+    SUBMITTED_LATE = "submitted_late"
+    ALREADY_SUBMITTED = "already_submitted"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNPROVEN = "unproven"
+    MISSED = "missed"
+    DRY_RUN = "dry_run"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """One model's part of the record; `seconds` holds fetch, load, predict and upload.
+
+    `exit_code` is what this model alone would make the run exit with. `intent_at` is when the upload
+    `upload_filename` was about to be registered: what a killed run leaves for the next one to look for.
+    """
+
+    model: str
+    tournament: str
+    outcome: Outcome = Outcome.PENDING
+    reason: str = ""
+    exit_code: int = 0
+    submission_id: str | None = None
+    upload_filename: str | None = None
+    intent_at: str | None = None
+    csv: str | None = None
+    artifact_sha256: str | None = None
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Tournament and name: what tells models apart."""
+        return self.tournament, self.model
+
+
+class RunRecord:
+    """The record of the run that is going on. Safe to use from many threads.
+
+    Args:
+        store: where it is written; None keeps it in memory (no readable place for it).
+    """
+
+    def __init__(self, store: Store | None, *, started: datetime) -> None:
+        self.started = started
+        self.name = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        self.rounds: dict[str, Round] = {}
+        self.api_requests = 0
+        self.bytes_downloaded = 0
+        self._store = store
+        self._results: dict[tuple[str, str], ModelResult] = {}
+        self._guard = threading.RLock()
+        self._ended: tuple[str, str, int, str] | None = None
+        self._saved_at = started
+
+    @property
+    def results(self) -> list[ModelResult]:
+        """Every model's part, in the plan's order."""
+        with self._guard:
+            return list(self._results.values())
+
+    def begin(self, results: Iterable[ModelResult]) -> None:
+        """Sets what the plan says of every model, and saves."""
+        with self._guard:
+            self._results = {result.key: result for result in results}
+        self.save()
+
+    def update(self, key: tuple[str, str], *, now: datetime, save: bool = False, **changes: Any) -> ModelResult:
+        """Changes one model's part; saved at once where asked, else about once a second."""
+        with self._guard:
+            result = self._results[key] = replace(self._results[key], **changes)
+            if save or (now - self._saved_at).total_seconds() >= SAVE_EVERY_SECONDS:
+                self._saved_at = now
+                self.save()
+            return result
+
+    def end(self, *, outcome: str, exit_code: Exit, message: str, now: datetime) -> None:
+        """Closes the record and saves it."""
+        with self._guard:
+            self._ended = (now.isoformat(timespec="milliseconds"), outcome, int(exit_code), message)
+        self.save()
+
+    def save(self) -> None:
+        """Writes the record whole; raises `UnavailableError` when it cannot be written."""
+        if self._store is not None:
+            with self._guard:
+                self._store.write(self.name, json.dumps(self.as_dict(), indent=1).encode())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as JSON values."""
+        with self._guard:
+            ended, outcome, exit_code, message = self._ended or (None, "running", None, "")
+            numbers = [round_.number for round_ in self.rounds.values()]
+            return {
+                "schema": SCHEMA,
+                "run": self.name.removesuffix(SUFFIX),
+                "round": numbers[0] if numbers else None,
+                "rounds": {name: _round(round_) for name, round_ in self.rounds.items()},
+                "started_at": self.started.isoformat(timespec="milliseconds"),
+                "ended_at": ended,
+                "outcome": outcome,
+                "exit_code": exit_code,
+                "message": message,
+                "versions": versions(),
+                "api_requests": self.api_requests,
+                "bytes_downloaded": self.bytes_downloaded,
+                "models": [asdict(result) for result in self._results.values()],
+            }
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """An upload that a former run was registering when it ended."""
+
+    key: tuple[str, str]
+    filename: str
+    at: datetime
+
+
+def in_flight(store: Store, rounds: Mapping[str, Round]) -> list[InFlight]:
+    """Uploads of these rounds whose fate the last run could not write down."""
+    for record in _newest_first(store):
+        return [
+            InFlight(
+                key=(row["tournament"], row["model"]),
+                filename=row["upload_filename"],
+                at=datetime.fromisoformat(row["intent_at"]),
+            )
+            for row in record["models"]
+            if row.get("outcome") in {Outcome.PENDING, Outcome.UNPROVEN}
+            and row.get("intent_at")
+            and _number(record, row["tournament"]) == _current(rounds, row["tournament"])
+        ]
+    return []
+
+
+def stale_digests(store: Store, round_: Round) -> dict[str, str]:
+    """SHA-256 by filename of the live data that the newest record of an earlier round names."""
+    for record in _newest_first(store):
+        number = _number(record, round_.tournament)
+        rows = [row for row in record["models"] if row.get("tournament") == round_.tournament]
+        digests = {name: digest for row in rows for name, digest in row["datasets"].items()}
+        if digests and number is not None and number < round_.number:
+            return {name: digest for name, digest in digests.items() if "/live" in name}
+    return {}
+
+
+def _newest_first(store: Store) -> Iterator[dict[str, Any]]:
+    for name in reversed(store.names(SUFFIX)[-LOOK_BACK:]):
+        try:
+            record = json.loads(store.read(name) or b"")
+        except ValueError:
+            log.warning("run record %s is not readable and is passed over", name)
+            continue
+        if isinstance(record, dict) and record.get("schema") == SCHEMA:
+            yield record
+
+
+def _number(record: Mapping[str, Any], tournament: str) -> int | None:
+    number = (record.get("rounds") or {}).get(tournament, {}).get("number")
+    return number if isinstance(number, int) else None
+
+
+def _current(rounds: Mapping[str, Round], tournament: str) -> int | None:
+    round_ = rounds.get(tournament)
+    return None if round_ is None else round_.number
+
+
+def _round(round_: Round) -> dict[str, Any]:
+    close = round_.close_time
+    return {
+        "number": round_.number,
+        "open_time": round_.open_time.isoformat(),
+        "close_staking_time": round_.close_staking_time.isoformat(),
+        "close_time": None if close is None else close.isoformat(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions that a prediction may depend on."""
+    found = {"job": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
