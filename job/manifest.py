@@ -1,0 +1,159 @@
+"""The manifest: YAML -> `Manifest`; every fault at once, each with its line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from pydantic import ValidationError
+
+from job.errors import ModelError, UsageError
+from job.manifest_faults import render_faults
+from job.manifest_schema import Defaults, Model, Schema
+from job.manifest_yaml import MAX_BYTES, UnreadableError, read_yaml
+from job.model_spec import (
+    FeatureFile,
+    FeatureList,
+    Features,
+    FeatureSet,
+    Format,
+    ModelSpec,
+    Tournament,
+)
+from job.units import perhaps
+
+__all__ = [
+    "FeatureFile",
+    "FeatureList",
+    "FeatureSet",
+    "Features",
+    "Format",
+    "Manifest",
+    "ModelSpec",
+    "Tournament",
+    "find_manifest",
+    "load_manifest",
+    "read_manifest",
+    "resolve_inside",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The models of an account, in the order of the file, disabled ones included.
+
+    Args:
+        path: where it was read, as messages name it.
+        sha256: of the file's bytes, 64 lower-case hex digits.
+    """
+
+    path: str
+    sha256: str
+    models: tuple[ModelSpec, ...]
+
+
+def load_manifest(text: str | bytes, *, source: str) -> Manifest:
+    """The manifest that `text` holds.
+
+    Args:
+        source: what messages call the file.
+
+    Raises:
+        UsageError: with all faults, each as `source:line: models[0].key: sentence`.
+    """
+    schema, faults = _validated(text, source)
+    if schema is None or faults:
+        raise UsageError(f"{source} is not a valid manifest; nothing was tried", faults)
+    data = text.encode() if isinstance(text, str) else text
+    models = tuple(_spec(model, schema.defaults) for model in schema.models)
+    return Manifest(path=source, sha256=sha256(data).hexdigest(), models=models)
+
+
+def _validated(text: str | bytes, source: str) -> tuple[Schema | None, list[str]]:
+    try:
+        document = read_yaml(text)
+    except UnreadableError as error:
+        return None, [f"{source}:{error.line}: {error}"]
+    try:
+        schema = Schema.model_validate(document.value)
+    except ValidationError as error:
+        return None, render_faults(document, error, source=source)
+    return schema, render_faults(document, None, source=source)
+
+
+def _spec(model: Model, defaults: Defaults) -> ModelSpec:
+    fields = {name: getattr(model, name) for name in Model.model_fields}
+    inherited = set(Defaults.model_fields) - model.model_fields_set
+    return ModelSpec(**fields | {name: getattr(defaults, name) for name in inherited})
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in the file `path`.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a valid manifest.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the manifest {path}", [error.strerror or str(error)]
+        ) from error
+    return load_manifest(data, source=str(path))
+
+
+def find_manifest(setting: str, *, models_dir: Path, cwd: Path) -> Path:
+    """The manifest's file: as it is if absolute, else in the models root, else under `cwd`.
+
+    Raises:
+        UsageError: there is no such file; it names the places.
+    """
+    folders = [cwd / models_dir, cwd]
+    places = list(dict.fromkeys(folder / setting for folder in folders))
+    for place in places:
+        if _is_file(place):
+            return place
+    raise UsageError(
+        f"there is no manifest {setting}",
+        [f"{place}: {_why_not(place)}" for place in places],
+        hint="write one, or set NUMERAI_MODELS_DIR to its folder or NUMERAI_MANIFEST to its path",
+    )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _why_not(path: Path) -> str:
+    try:
+        if path.is_dir():
+            return "a folder, not a file"
+        siblings = [entry.name for entry in path.parent.iterdir()]
+    except OSError as error:
+        return f"{error.strerror}: {error.filename}"
+    return f"no such file{perhaps(path.name, siblings)}"
+
+
+def resolve_inside(root: Path, relative: PurePosixPath) -> Path:
+    """`root / relative` with symbolic links followed; the file itself need not be there.
+
+    Raises:
+        ModelError: it lies outside `root`, or its links lead in a circle.
+    """
+    try:
+        base = root.resolve()
+        path = (base / relative).resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a circle, before Python 3.13
+        raise ModelError(f"cannot follow {relative} in {root}", str(error)) from error
+    if not path.is_relative_to(base):
+        raise ModelError(
+            f"{relative} leads out of the models root {root}",
+            f"it resolves to {path}",
+            hint="put the file itself there, not a link to a file elsewhere",
+        )
+    return path
