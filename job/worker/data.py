@@ -1,0 +1,123 @@
+"""Columns of a parquet file as a frame, decoded once and copied for every model."""
+
+from __future__ import annotations
+
+import difflib
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .faults import Fault
+
+Columns = tuple[str, ...] | None
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Columns of one file.
+
+    Attributes:
+        frame: rows x columns, indexed by the key; never handed to a model itself.
+        cached: whether an earlier model had caused the decoding.
+    """
+
+    frame: pd.DataFrame
+    cached: bool
+
+    def copy(self) -> pd.DataFrame:
+        """A frame that shares no memory with the cached one, labels included."""
+        own = self.frame.copy()
+        own.index = self.frame.index.copy(deep=True)
+        own.columns = self.frame.columns.copy(deep=True)
+        return own
+
+
+class Frames:
+    """The most recently used column sets.
+
+    Args:
+        sets: how many to keep.
+        max_bytes: how much memory they may take together.
+        threads: threads that decode.
+    """
+
+    def __init__(self, *, sets: int, max_bytes: int, threads: int) -> None:
+        self._sets = sets
+        self._max_bytes = max_bytes
+        self._threads = threads
+        self._kept: OrderedDict[tuple[object, ...], pd.DataFrame] = OrderedDict()
+
+    def read(self, path: Path, columns: Columns, *, key: str) -> Decoded:
+        """Columns of `path` in the order asked for, None: all. Raises Fault, OSError, ArrowError.
+
+        `era` is left out where the file has none.
+        """
+        status = path.stat()
+        identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, key, columns)
+        frame = self._kept.get(identity)
+        if frame is not None:
+            self._kept.move_to_end(identity)
+            return Decoded(frame, cached=True)
+        frame = decode(path, columns, key=key, threads=self._threads)
+        self._kept[identity] = frame
+        self._shrink()
+        return Decoded(frame, cached=False)
+
+    def _shrink(self) -> None:
+        while self._kept and (len(self._kept) > self._sets or self._bytes() > self._max_bytes):
+            self._kept.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(int(frame.memory_usage().sum()) for frame in self._kept.values())
+
+
+def decode(path: Path, columns: Columns, *, key: str, threads: int) -> pd.DataFrame:
+    """Read a parquet file's columns, and only those, indexed by `key`. Raises Fault."""
+    with pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        wanted = None if columns is None else _known(columns, names)
+        if key not in names:
+            raise Fault("data", f"{path.name} has no `{key}`", (f"it has {_few(names)}",))
+        table = file.read(
+            columns=None if wanted is None else [*wanted, key], use_threads=threads > 1
+        )
+    frame: pd.DataFrame = table.to_pandas(use_threads=threads > 1, self_destruct=True)
+    del table
+    if frame.index.name != key:
+        frame = frame.set_index(key)
+    return frame if wanted is None or list(frame.columns) == wanted else frame[wanted]
+
+
+def _known(columns: tuple[str, ...], names: list[str]) -> list[str]:
+    present = set(names)
+    lacking = [name for name in columns if name not in present and name != "era"]
+    if not lacking:
+        return [name for name in columns if name in present]
+    listed = ", ".join(_nearest(name, names) for name in lacking[:NAMED])
+    more = "" if len(lacking) <= NAMED else f" and {len(lacking) - NAMED} more"
+    raise Fault(
+        "data",
+        f"live lacks {len(lacking)} of the model's {len(columns)} columns",
+        (f"{listed}{more}",),
+        "the model was likely trained on another version of the data",
+    )
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"`{name}` (nearest: `{close[0]}`)" if close else f"`{name}`"
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+
+
+def use_threads(count: int) -> None:
+    """Bound pyarrow's own pools to `count` threads."""
+    pa.set_cpu_count(count)
+    pa.set_io_thread_count(max(1, count))

@@ -1,0 +1,172 @@
+"""One interpreter that runs `job/worker`: started, spoken to within limits, ended.
+
+The kernel ties a model process to the *thread* that started it (PR_SET_PDEATHSIG, see
+`job.worker.guard`), so one thread that lives as long as the job starts all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from job import worker_ends as ends
+from job.errors import ModelError
+from job.worker_group import Group
+from job.worker_pipes import Pipes
+
+MAIN = Path(__file__).with_name("worker") / "__main__.py"
+GRACE = 1.0
+
+_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-process-spawner")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start a process.
+
+    Attributes:
+        python: the interpreter.
+        environment: its whole environment; HOME is its working folder.
+        options: further options of the worker's command line, by name without dashes.
+        startup: seconds until it must be ready.
+        poll: seconds between looks at its memory.
+    """
+
+    python: Path
+    environment: Mapping[str, str]
+    options: Mapping[str, int]
+    startup: float
+    poll: float
+
+    def command(self, *, requests: int, replies: int) -> list[str]:
+        """The command line; the two are descriptors that the process inherits."""
+        options = {"requests": requests, "replies": replies, "parent": os.getpid(), **self.options}
+        pairs = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        return [str(self.python), "-I", str(MAIN), *pairs]
+
+
+class WorkerProcess:
+    """A started process. Only `kill` may be called from another thread.
+
+    Raises:
+        ModelError: the interpreter cannot be started.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._versions: Mapping[str, str] | None = None
+        self._pipes = Pipes()
+        try:
+            self._popen = _SPAWNER.submit(_spawn, launch, self._pipes.child_ends).result()
+        except OSError as error:
+            self._pipes.close()
+            raise ends.not_started(launch.python, str(error)) from error
+        finally:
+            self._pipes.close_child_ends()
+        self._group = Group(self._popen)
+
+    def exchange(
+        self, request: Mapping[str, Any], *, timeout: float, memory: int | None
+    ) -> dict[str, Any]:
+        """Send a request and wait for its reply; first for the interpreter, if need be.
+
+        Raises:
+            ModelError: the process ended, overran `timeout` (seconds) or outgrew `memory` (bytes).
+                It is of no further use and wants `close`.
+        """
+        self._await_ready()
+        self._pipes.send(json.dumps(request).encode() + b"\n")
+        return self._await(request["do"], timeout, memory)
+
+    def failure(self, fault: Mapping[str, Any]) -> ModelError:
+        """The error for a fault that the process has reported."""
+        return ends.from_fault(fault, self._pipes.tail())
+
+    def size(self) -> int:
+        """Resident bytes; 0 if it is gone."""
+        return self._group.size()
+
+    def has_descendants(self) -> bool:
+        """Whether processes that a model started are still running."""
+        return bool(self._group.descendants())
+
+    def kill(self) -> None:
+        """Kill it and everything it started, at once."""
+        self._group.kill()
+
+    def close(self) -> None:
+        """Kill, reap, and close the pipes; once."""
+        self._group.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(timeout=GRACE)
+        self._pipes.close()
+
+    def _await_ready(self) -> None:
+        if self._versions is not None:
+            return
+        reply = self._await("start", self._launch.startup, None)
+        if "fault" in reply:
+            fault = reply["fault"]
+            raise ends.not_started(self._launch.python, fault["what"], *fault["why"])
+        self._versions = reply["ready"]
+
+    def _await(self, doing: str, timeout: float, memory: int | None) -> dict[str, Any]:
+        deadline = time.monotonic() + timeout
+        look = 0.0
+        while True:
+            now = time.monotonic()
+            self._pipes.step(min(deadline - now, self._launch.poll))
+            try:
+                line = self._pipes.line()
+                if line is not None:
+                    return dict(json.loads(line))
+            except ValueError as error:
+                raise ends.garbled(str(error), self._pipes.tail()) from error
+            if now >= look:
+                look = now + self._launch.poll
+                self._check_alive(doing)
+                self._check_memory(memory, doing)
+            if now >= deadline:
+                self._group.kill()
+                raise ends.overran(doing, timeout, self._pipes.tail())
+
+    def _check_memory(self, limit: int | None, doing: str) -> None:
+        used = None if limit is None else self._group.excess(limit)
+        if used is not None and limit is not None:
+            self._group.kill()
+            raise ends.outgrew(used, limit, doing, self._pipes.tail())
+
+    def _check_alive(self, doing: str) -> None:
+        if self._pipes.open and self._popen.poll() is None:
+            return
+        with suppress(subprocess.TimeoutExpired):  # it may be on its way out
+            self._popen.wait(timeout=GRACE)
+        returncode = self._popen.returncode
+        self._group.kill()
+        versions = ", ".join(f"{k} {v}" for k, v in (self._versions or {}).items())
+        raise ends.died(returncode, doing, versions, self._pipes.tail())
+
+
+def _spawn(launch: Launch, child_ends: tuple[int, int, int]) -> subprocess.Popen[bytes]:
+    requests, replies, output = child_ends
+    home = launch.environment.get("HOME")
+    if home:
+        Path(home).mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(  # noqa: S603  the interpreter is the user's choice
+        launch.command(requests=requests, replies=replies),
+        env=dict(launch.environment),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=(requests, replies),
+        start_new_session=True,
+    )
