@@ -1,0 +1,233 @@
+"""The object store: live data by tournament, round and name, and the uploaded files."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from job.sandbox.messages import Incoming, Reply, xml_error
+from job.sandbox.presign import Signer
+from job.sandbox.rounds import CLASSIC, Rounds
+from job.sandbox.synthetic import Shape, Source, datasets
+
+LAST_MODIFIED = "Tue, 03 Nov 2026 12:00:00 GMT"
+
+
+class ETags(StrEnum):
+    """What the store's ETag is made of."""
+
+    MD5 = "md5"
+    MULTIPART = "multipart"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Names one object."""
+
+    tournament: int
+    round: int
+    filename: str
+
+    @property
+    def path(self) -> str:
+        """The path of its URL."""
+        return f"/objects/{self.tournament}/{self.round}/{self.filename}"
+
+
+def parse_key(path: str) -> Key | None:
+    """The reverse of `Key.path`."""
+    parts = path.split("/", 4)
+    if len(parts) != 5 or not (parts[2].isdigit() and parts[3].isdigit()):
+        return None
+    return Key(int(parts[2]), int(parts[3]), parts[4])
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object's bytes with the MD5 that belongs to them."""
+
+    content: bytes
+    md5: str
+
+
+class Objects:
+    """Contents are built at first use and kept. Thread-safe."""
+
+    def __init__(
+        self, *, rounds: Rounds, shape: Shape, seed: int, version: str, signer: Signer
+    ) -> None:
+        self.etags = ETags.MD5
+        self.signer = signer
+        self.base = ""
+        self.uploads: dict[str, bytes] = {}
+        self._rounds = rounds
+        self._shape, self._seed, self._version = shape, seed, version
+        self._lock = threading.RLock()
+        self._contents: dict[Key, Stored] = {}
+        self._withheld: set[tuple[int, str]] = set()
+
+    def source(self, tournament: int, round_: int) -> Source:
+        """What the live data of a round are made from."""
+        return Source(self._seed, tournament, round_, self._shape, self._version)
+
+    def names(self, tournament: int, round_: int) -> list[str]:
+        """Files of a round, withheld ones left out."""
+        with self._lock:
+            made = set(datasets(self.source(tournament, round_)))
+            kept = [k for k in self._contents if (k.tournament, k.round) == (tournament, round_)]
+            names = made | {key.filename for key in kept}
+            return sorted(n for n in names if (tournament, n) not in self._withheld)
+
+    def content(
+        self, filename: str, *, tournament: int = CLASSIC, round: int | None = None
+    ) -> bytes:
+        """The bytes of a file of a round (by default the newest).
+
+        Raises:
+            LookupError: there is no such file.
+        """
+        return self._stored(self._key(filename, tournament, round)).content
+
+    def replace(
+        self, filename: str, content: bytes, *, tournament: int = CLASSIC, round: int | None = None
+    ) -> None:
+        """Puts other bytes in a file's place, or adds one. Replies under way keep the old."""
+        key = self._key(filename, tournament, round)
+        with self._lock:
+            self._contents[key] = Stored(content, _md5(content))
+
+    def make_stale(self, filename: str, *, tournament: int = CLASSIC) -> None:
+        """Gives the newest round the file of the round before it.
+
+        Raises:
+            LookupError: there is no round before it, or no such file.
+        """
+        before = self._rounds.before(self._rounds.newest(tournament))
+        if before is None:
+            raise LookupError("there is no earlier round to take the file from")
+        old = self.content(filename, tournament=tournament, round=before.number)
+        self.replace(filename, old, tournament=tournament)
+
+    def restore(
+        self, filename: str, *, tournament: int = CLASSIC, round: int | None = None
+    ) -> None:
+        """Undoes `replace`, `make_stale` and `withhold`."""
+        key = self._key(filename, tournament, round)
+        with self._lock:
+            self._contents.pop(key, None)
+            self._withheld.discard((tournament, filename))
+
+    def withhold(self, filename: str, *, tournament: int = CLASSIC) -> None:
+        """The file is not there yet: neither listed nor to be had, until `restore`."""
+        with self._lock:
+            self._withheld.add((tournament, filename))
+
+    def dataset_url(self, filename: str, tournament: int, round_: int) -> str:
+        """A presigned URL.
+
+        Raises:
+            LookupError: the round has no such file, or it is withheld.
+        """
+        if filename not in self.names(tournament, round_):
+            raise LookupError(f"dataset {filename} not found")
+        return self.signer.url(self.base, "GET", Key(tournament, round_, filename).path)
+
+    def upload_url(self, filename: str) -> str:
+        """A presigned URL that takes one PUT, or several of which the last counts."""
+        return self.signer.url(self.base, "PUT", f"/uploads/{filename}")
+
+    def etag(self, stored: Stored) -> str | None:
+        """The ETag with its quotes; None when the store gives none."""
+        styles = {ETags.MD5: f'"{stored.md5}"', ETags.MULTIPART: f'"{stored.md5}-2"'}
+        return styles.get(self.etags)
+
+    def put(self, request: Incoming, content: bytes) -> Reply:
+        """Stores an uploaded file: 200, or 403 when the URL is not good for it."""
+        refusal = self.signer.refusal("PUT", request.path, request.query)
+        if refusal:
+            return xml_error(403, *refusal)
+        self.uploads[request.path.removeprefix("/uploads/")] = content
+        return Reply(200, b"", {"ETag": f'"{_md5(content)}"'})
+
+    def get(self, request: Incoming) -> Reply:
+        """Serves a file, or the range of it that was asked for."""
+        refusal = self.signer.refusal(request.method, request.path, request.query)
+        if refusal:
+            return xml_error(403, *refusal)
+        key = parse_key(request.path)
+        try:
+            stored = self._stored(key) if key else None
+        except LookupError:
+            stored = None
+        if stored is None:
+            return xml_error(404, "NoSuchKey", "The specified key does not exist.")
+        return serve(stored.content, self.etag(stored), request.headers)
+
+    def _stored(self, key: Key) -> Stored:
+        with self._lock:
+            if key not in self._contents:
+                build = datasets(self.source(key.tournament, key.round)).get(key.filename)
+                if build is None:
+                    raise LookupError(f"no dataset {key.filename}")
+                content = build()
+                self._contents[key] = Stored(content, _md5(content))
+            return self._contents[key]
+
+    def _key(self, filename: str, tournament: int, round_: int | None) -> Key:
+        number = self._rounds.newest(tournament).number if round_ is None else round_
+        return Key(tournament, number, filename)
+
+
+def serve(content: bytes, etag: str | None, headers: Mapping[str, str]) -> Reply:
+    """The reply to a GET: 200, 206, 304, 412 or 416, by RFC 9110, sections 13 and 14."""
+    given = {"ETag": etag} if etag else {}
+    fields = {
+        "Content-Type": "binary/octet-stream",
+        "Accept-Ranges": "bytes",
+        "Last-Modified": LAST_MODIFIED,
+        **given,
+    }
+    if "If-Match" in headers and not _matches(headers["If-Match"], etag):
+        message = "At least one of the pre-conditions you specified did not hold"
+        return xml_error(412, "PreconditionFailed", message)
+    if "If-None-Match" in headers and _matches(headers["If-None-Match"], etag):
+        return Reply(304, b"", given)
+    wanted = headers.get("Range", "")
+    if "If-Range" in headers and headers["If-Range"] not in (etag, LAST_MODIFIED):
+        wanted = ""
+    span = byte_range(wanted, len(content))
+    if span is None:
+        return Reply(200, content, fields)
+    if not span:
+        message = "The requested range is not satisfiable"
+        size = {"Content-Range": f"bytes */{len(content)}"}
+        return xml_error(416, "InvalidRange", message, **size)
+    place = f"bytes {span.start}-{span.stop - 1}/{len(content)}"
+    body = content[span.start : span.stop]
+    return Reply(206, body, {**fields, "Content-Range": place})
+
+
+def byte_range(header: str, size: int) -> range | None:
+    """The bytes that a Range header asks for: None for the whole, empty when it cannot be met."""
+    unit, _, spec = header.partition("=")
+    first, dash, last = spec.strip().partition("-")
+    if unit.strip() != "bytes" or not dash or not (first + last).isdigit():
+        return None
+    if not first:
+        return range(max(0, size - int(last)), size) if int(last) else range(0)
+    stop = min(int(last) + 1, size) if last else size
+    if last and int(last) < int(first):
+        return None
+    return range(int(first), stop) if int(first) < size else range(0)
+
+
+def _matches(header: str, etag: str | None) -> bool:
+    return header.strip() == "*" or etag in [one.strip() for one in header.split(",")]
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
