@@ -3,7 +3,7 @@
 For the demo, the tests and the benches; nothing that submits real predictions imports it.
 """
 
-from job.sandbox.account import Account, Model
+from job.sandbox.account import Account, Model, zoo_names
 from job.sandbox.box import Sandbox
 from job.sandbox.faults import Fault
 from job.sandbox.messages import Operation
@@ -32,4 +32,5 @@ __all__ = [
     "Shape",
     "Submission",
     "feature_sets",
+    "zoo_names",
 ]

@@ -27,6 +27,11 @@ def stable_id(*parts: object) -> str:
     return str(uuid.uuid5(_NAMES, "/".join(map(str, parts))))
 
 
+def zoo_names(count: int) -> list[str]:
+    """The zoo's model names, for `Sandbox(models=zoo_names(count))`."""
+    return [f"duck_{place:03d}" for place in range(count)]
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A user with one API token."""

@@ -38,7 +38,7 @@ class Sandbox:
         validate_after: seconds for which a submission is `pending`.
         url_expires: seconds for which a presigned URL is good.
         seed: other seeds give other live data.
-        version: the data version that is served.
+        versions: the data versions that are served, with the same ids.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Sandbox:
         validate_after: float = 0.0,
         url_expires: float = 3600.0,
         seed: int = 0,
-        version: str = "v5.3",
+        versions: Sequence[str] = ("v5.3",),
     ) -> None:
         self.shape, self.now, self.seed = shape, now, seed
         self.rounds = Rounds(now)
@@ -62,7 +62,7 @@ class Sandbox:
         self.traffic = Traffic(now)
         self.signer = Signer(b"sandbox", now, url_expires)
         self.objects = Objects(
-            rounds=self.rounds, shape=shape, seed=seed, version=version, signer=self.signer
+            rounds=self.rounds, shape=shape, seed=seed, versions=tuple(versions), signer=self.signer
         )
         self.ledger = Ledger(now=now, rounds=self.rounds)
         self.ledger.settle_after, self.ledger.validate_after = settle_after, validate_after

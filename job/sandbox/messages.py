@@ -66,12 +66,6 @@ def json_reply(answer: object) -> Reply:
     return Reply(200, body, {"Content-Type": "application/json; charset=utf-8"})
 
 
-def error_answer(message: str, code: str | None = None) -> dict[str, object]:
-    """A GraphQL answer that is nothing but an error; `code` stands beside the message."""
-    error = {"message": message} if code is None else {"message": message, "code": code}
-    return {"errors": [error]}
-
-
 def xml_error(status: int, code: str, message: str, **headers: str) -> Reply:
     """An error in the object store's own language."""
     body = (

@@ -58,21 +58,21 @@ class Objects:
     """Contents are built at first use and kept. Thread-safe."""
 
     def __init__(
-        self, *, rounds: Rounds, shape: Shape, seed: int, version: str, signer: Signer
+        self, *, rounds: Rounds, shape: Shape, seed: int, versions: tuple[str, ...], signer: Signer
     ) -> None:
         self.etags = ETags.MD5
         self.signer = signer
         self.base = ""
         self.uploads: dict[str, bytes] = {}
         self._rounds = rounds
-        self._shape, self._seed, self._version = shape, seed, version
+        self._shape, self._seed, self._versions = shape, seed, versions
         self._lock = threading.RLock()
         self._contents: dict[Key, Stored] = {}
         self._withheld: set[tuple[int, str]] = set()
 
     def source(self, tournament: int, round_: int) -> Source:
         """What the live data of a round are made from."""
-        return Source(self._seed, tournament, round_, self._shape, self._version)
+        return Source(self._seed, tournament, round_, self._shape, self._versions)
 
     def names(self, tournament: int, round_: int) -> list[str]:
         """Files of a round, withheld ones left out."""

@@ -65,13 +65,13 @@ TINY = Shape(rows=200, small=8, medium=20, all=40)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What one object's content is a function of. `version` is a data version such as `v5.3`."""
+    """What the live data of a round are a function of. `versions` are such as `v5.3`."""
 
     seed: int
     tournament: int
     round: int
     shape: Shape
-    version: str
+    versions: tuple[str, ...]
 
 
 @lru_cache(maxsize=8)
@@ -114,42 +114,46 @@ def datasets(source: Source) -> dict[str, Callable[[], bytes]]:
         return {"signals/v3.1/live.parquet": partial(universe, source)}
     if source.tournament == CRYPTO:
         return {"crypto/v2.0/live_universe.parquet": partial(universe, source)}
-    builders: dict[str, Callable[[Source], bytes]] = {
+    builders: dict[str, Callable[[Source, str], bytes]] = {
         "features.json": features_json,
         "live.parquet": live,
         "live_benchmark_models.parquet": live_benchmark_models,
         "live_example_preds.parquet": live_example_preds,
     }
-    return {f"{source.version}/{name}": partial(build, source) for name, build in builders.items()}
+    return {
+        f"{version}/{name}": partial(build, source, version)
+        for version in source.versions
+        for name, build in builders.items()
+    }
 
 
-def features_json(source: Source) -> bytes:
+def features_json(source: Source, _version: str) -> bytes:
     """The feature sets and the targets."""
     sets = feature_sets(source.shape)
     return json.dumps({"feature_sets": sets, "targets": list(TARGETS)}).encode()
 
 
-def live(source: Source) -> bytes:
+def live(source: Source, version: str) -> bytes:
     """Parquet: index `id`, `era`, int8 features 0..4: `shape.rows` x (1 + `shape.all`)."""
     names = feature_sets(source.shape)["all"]
     size = (len(names), source.shape.rows)
-    values = _rng(source, "features").integers(0, 5, size=size, dtype=np.int8)
+    values = _rng(source, version, "features").integers(0, 5, size=size, dtype=np.int8)
     columns: dict[str, Any] = {"era": pa.array([str(source.round)] * source.shape.rows)}
     columns.update((name, pa.array(row)) for name, row in zip(names, values, strict=True))
     return _parquet(source, columns)
 
 
-def live_benchmark_models(source: Source) -> bytes:
+def live_benchmark_models(source: Source, version: str) -> bytes:
     """Parquet: index `id`, `era`, and a column of predictions in (0, 1) per benchmark model."""
-    rng = _rng(source, "benchmarks")
+    rng = _rng(source, version, "benchmarks")
     columns: dict[str, Any] = {"era": pa.array([str(source.round)] * source.shape.rows)}
     columns.update((name, pa.array(rng.random(source.shape.rows))) for name in BENCHMARKS)
     return _parquet(source, columns)
 
 
-def live_example_preds(source: Source) -> bytes:
+def live_example_preds(source: Source, version: str) -> bytes:
     """Parquet: index `id`, column `prediction` in (0, 1)."""
-    values = _rng(source, "example").random(source.shape.rows)
+    values = _rng(source, version, "example").random(source.shape.rows)
     return _parquet(source, {"prediction": pa.array(values)})
 
 
@@ -189,8 +193,8 @@ def _write(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def _rng(source: Source, purpose: str) -> np.random.Generator:
-    key = f"{source.seed}/{source.tournament}/{source.round}/{source.version}/{purpose}"
+def _rng(source: Source, *purpose: str) -> np.random.Generator:
+    key = "/".join(map(str, (source.seed, source.tournament, source.round, *purpose)))
     digest = hashlib.sha256(key.encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
