@@ -16,7 +16,7 @@ from .faults import Fault
 
 PREDICTION = "prediction"
 NUMERIC = ("floating", "integer", "mixed-integer-float", "boolean", "decimal", "empty")
-MEND = "return live_features.index with them: pd.DataFrame({'prediction': p}, index=live.index)"
+MEND = "return pd.DataFrame({'prediction': values}, index=live_features.index)"
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,7 @@ def write_answer(answer: Answer, path: Path, *, key: str) -> int:
 def _index(frame: pd.DataFrame, ids: pd.Index) -> pd.Index:
     key = str(ids.name)
     if key in frame.columns and frame.index.name != key:
-        ids: pd.Index = pd.Index(frame[key])
-        return ids
+        return pd.Index(frame[key])
     return frame.index
 
 
@@ -101,11 +100,13 @@ def _from_array(returned: Any, rows: int, kind: str) -> pd.Series[Any]:
 def _matched(index: pd.Index, ids: pd.Index, kind: str) -> pd.Index:
     if kind == "object" and index.equals(pd.RangeIndex(len(ids))):
         return ids
-    known = index.isin(ids)
-    if not known.all() or not len(index):
-        what = f"{int((~known).sum())} of the answer's {len(index)} rows have no id of live"
-        why = () if known.all() else (f"for example {index[~known][0]!r}",)
-        raise Fault("answer", what, why, MEND)
+    if index.equals(ids):
+        return ids
+    live = set(ids)
+    unknown = [label for label in index if label not in live]
+    if unknown:
+        what = f"{len(unknown)} of the answer's {len(index)} rows have no id of live"
+        raise Fault("answer", what, (f"for example {unknown[0]!r}",), MEND)
     return index
 
 

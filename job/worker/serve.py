@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import memory
 from .answers import read_answer, write_answer
 from .data import Frames, use_threads
 from .faults import Fault, explain, stage
 from .guard import has_children, only_here
 from .loaders import load
+from .memory import Memory
 from .needs import Needs, needs_of
 from .protocol import Channel, Message
 from .streams import Streams, Surroundings
@@ -34,7 +34,9 @@ class Session:
     def __init__(self, frames: Frames, surroundings: Surroundings) -> None:
         self._frames = frames
         self._surroundings = surroundings
+        self._memory = Memory()
         self._loaded: Loaded | None = None
+        self._memory.release()
 
     @classmethod
     def prepare(cls, streams: Streams, *, threads: int, sets: int, max_bytes: int) -> Session:
@@ -102,7 +104,7 @@ class Session:
         """Drop the model and whatever it changed in the process."""
         self._loaded = None
         self._surroundings.restore()
-        memory.release()
+        self._memory.release()
 
 
 class Clock:
