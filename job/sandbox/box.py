@@ -207,6 +207,10 @@ class Sandbox:
         """Every request in the order in which they came."""
         return self.traffic.requests()
 
+    def peak(self, kind: str = "all") -> int:
+        """The most requests of a kind (`graphql`, `get`, `put`, all) that were under way at once."""
+        return self.traffic.peak(kind)
+
     def on(self, where: str, callback: Hook, *, when: str = "before", match: str = "") -> None:
         """Calls back at each operation `where` (as in `faults.add`), in the thread that serves it.
 

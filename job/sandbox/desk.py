@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from job.sandbox.account import Account, Roster
-from job.sandbox.faults import Fault, Faults, Kind, concerns, instead, spoil
+from job.sandbox.effects import instead, spoil
+from job.sandbox.faults import Fault, Faults, Kind, concerns
 from job.sandbox.graph import Graph, Refused, Resolver, operation, operations
 from job.sandbox.messages import Incoming, Operation, Reply, json_reply, xml_error
 from job.sandbox.objects import Objects, parse_key
@@ -65,7 +66,7 @@ class Desk:
         for fault in drawn:
             if early := instead(fault):
                 return early
-        account = self._roster.authenticate(request.headers.get("Authorization", ""))
+        account = self._roster.authenticate(request.headers.get("authorization", ""))
         reply = json_reply(self._graph.execute(query, variables, Context(account, drawn)))
         for fault in drawn:
             reply = spoil(reply, fault)
@@ -81,7 +82,7 @@ class Desk:
         if fault and fault.kind is Kind.CHANGED:
             self._republish(request.path)
         if fault and fault.kind is Kind.IGNORE_RANGE:
-            headers = {k: v for k, v in request.headers.items() if k.lower() != "range"}
+            headers = {k: v for k, v in request.headers.items() if k != "range"}
             request = replace(request, headers=headers)
         reply = self._objects.get(request)
         if self._faults.listening("during", asked):
@@ -96,7 +97,7 @@ class Desk:
         if fault and fault.kind is Kind.RESET:
             self._faults.call("before", asked)
             return instead(fault) or NOT_FOUND
-        if "chunked" in request.headers.get("Transfer-Encoding", ""):
+        if "chunked" in request.headers.get("transfer-encoding", ""):
             return xml_error(501, "NotImplemented", "Transfer-Encoding is not implemented")
         content = request.read()
         self._faults.call("before", asked)

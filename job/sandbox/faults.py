@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from job.sandbox.messages import Ending, Operation, Reply, xml_error
+from job.sandbox.messages import Operation
 
 Hook = Callable[[Operation], None]
 
@@ -28,7 +28,6 @@ OPERATIONS = (
     "get",
     "put",
 )
-HTML = b"<html><head><title>Sorry</title></head><body>We'll be back soon.</body></html>"
 
 
 class Kind(StrEnum):
@@ -184,44 +183,6 @@ def check_operation(where: str) -> None:
     """Raises ValueError, with the nearest name, when no operation is called `where`."""
     if where not in OPERATIONS:
         raise ValueError(f"no operation is called {where!r}{_perhaps(where, OPERATIONS)}")
-
-
-def instead(fault: Fault) -> Reply | None:
-    """The reply in place of any work; None when the work is to be done."""
-    if fault.kind is Kind.STATUS:
-        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-        return Reply(fault.status, fault.body, {"Content-Type": "text/plain", **headers})
-    if fault.kind is Kind.HTML:
-        return Reply(200, HTML, {"Content-Type": "text/html"})
-    if fault.kind is Kind.RESET:
-        return Reply(0, ending=Ending.RESET)
-    if fault.kind is Kind.EXPIRED:
-        return xml_error(403, "AccessDenied", "Request has expired")
-    return None
-
-
-def spoil(reply: Reply, fault: Fault) -> Reply:
-    """What becomes of the reply after the work is done."""
-    half = len(reply.body) // 2
-    if fault.kind is Kind.LOST_REPLY:
-        return Reply(0, ending=Ending.RESET)
-    if fault.kind is Kind.STALL:
-        return replace(reply, sent=half, ending=Ending.HANG)
-    if fault.kind is Kind.TRUNCATE:
-        return replace(reply, sent=half, ending=Ending.CLOSE, length=fault.content_length)
-    if fault.kind is Kind.SLOW:
-        return replace(reply, seconds=fault.seconds)
-    if fault.kind is Kind.WRONG_BYTES:
-        headers = {k: v for k, v in reply.headers.items() if fault.etag or k != "ETag"}
-        return replace(reply, body=corrupted(reply.body), headers=headers)
-    return reply
-
-
-def corrupted(content: bytes) -> bytes:
-    """The same length; some bytes in the middle are other ones."""
-    middle = len(content) // 2
-    changed = bytes(byte ^ 0xFF for byte in content[middle : middle + 16])
-    return content[:middle] + changed + content[middle + len(changed) :]
 
 
 def _perhaps(given: str, known: Sequence[str]) -> str:

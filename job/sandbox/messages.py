@@ -23,7 +23,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request whose body has not been read yet."""
+    """A request whose body has not been read yet; names of headers are in lower case."""
 
     method: str
     path: str

@@ -11,9 +11,10 @@ from typing import Any
 from job.sandbox.account import Account, Model, Roster
 from job.sandbox.answers import Answers
 from job.sandbox.graph import Refused, Resolver
+from job.sandbox.judging import judge
 from job.sandbox.objects import Objects
 from job.sandbox.rounds import CLASSIC, Between, Clock, Round, Rounds
-from job.sandbox.submissions import Ledger, judge
+from job.sandbox.submissions import Ledger
 from job.sandbox.synthetic import live_keys
 
 NOT_SIGNED_IN = "Your session is invalid or has expired."

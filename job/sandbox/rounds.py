@@ -15,6 +15,7 @@ CLASSIC, SIGNALS, CRYPTO = 8, 11, 12
 FIRST_CURRENT = {CLASSIC: 1400, SIGNALS: 1399, CRYPTO: 1398}
 ON_TIME = timedelta(hours=1)
 WHOLE_ROUND = timedelta(days=1)
+SINCE_OPENING = timedelta(minutes=10)
 UNTIL_RESOLVED = timedelta(days=31)
 
 
@@ -78,11 +79,9 @@ class Rounds:
         self._lock = threading.RLock()
         self._rounds: dict[tuple[int, int], Round] = {}
         self._turned: list[Callable[[Round], None]] = []
-        opened = whole_second(now() - timedelta(minutes=10))
+        opened = whole_second(now() - SINCE_OPENING)
         for tournament, number in FIRST_CURRENT.items():
-            self._keep(
-                replace(fresh_round(tournament, number, opened), close_time=opened + WHOLE_ROUND)
-            )
+            self._keep(fresh_round(tournament, number, opened))
             self._keep(self._before(tournament, number, opened))
 
     def set(
@@ -94,37 +93,36 @@ class Rounds:
         close_staking_time: datetime | None = None,
         close_time: datetime | None = None,
     ) -> Round:
-        """Defines a round, or changes the one with this number; what is not given stays.
+        """Changes the round with this number (without one: the newest); what is not given stays.
 
-        Rounds with higher numbers are forgotten, so `number=1042` makes 1042 the newest round.
-        Without `number` the newest round is meant.
+        A number that is not known yet makes a new round, the newest: rounds with higher numbers are
+        forgotten, and the one before it ends when it opens, if it has not ended earlier.
         """
         with self._lock:
             number = self.newest(tournament).number if number is None else number
             known = self._rounds.get((tournament, number))
-            base = known or fresh_round(tournament, number, self._now() - timedelta(minutes=10))
-            if open_time is not None and known is None:
-                base = fresh_round(tournament, number, open_time)
+            opened = open_time or self._now() - SINCE_OPENING
+            base = known or fresh_round(tournament, number, opened)
             round_ = replace(
                 base,
                 open_time=open_time or base.open_time,
                 close_staking_time=close_staking_time or base.close_staking_time,
                 close_time=close_time or base.close_time,
             )
-            for later in [key for key in self._rounds if key[0] == tournament and key[1] > number]:
-                del self._rounds[later]
+            if known is None:
+                self._make_way(round_)
             self._keep(round_)
-            if not self.before(round_):
-                self._keep(self._before(tournament, number, round_.open_time))
             return round_
 
     def turn(self, *, tournament: int = CLASSIC) -> Round:
-        """Ends the newest round and opens the next, in which late submissions show as queued."""
+        """Ends the open round and opens the next, in which late submissions show as queued."""
         with self._lock:
             opened = whole_second(self._now())
-            ended = self.newest(tournament)
-            self._keep(_cut(ended, opened))
-            opening = fresh_round(tournament, ended.number + 1, opened)
+            ended = self.latest_opened(tournament)
+            number = ended.number + 1 if ended else self.newest(tournament).number
+            opening = fresh_round(tournament, number, opened)
+            if ended:
+                self._keep(_cut(ended, opened))
             self._keep(opening)
             for listener in self._turned:
                 listener(opening)
@@ -176,6 +174,18 @@ class Rounds:
     def before(self, round_: Round) -> Round | None:
         """The round before this one."""
         return next((r for r in self.all(round_.tournament) if r.number < round_.number), None)
+
+    def _make_way(self, opening: Round) -> None:
+        """Fits a new round into the calendar."""
+        tournament, number = opening.tournament, opening.number
+        for key in [k for k in self._rounds if k[0] == tournament and k[1] > number]:
+            del self._rounds[key]
+        ended = self.before(opening)
+        self._keep(
+            _cut(ended, opening.open_time)
+            if ended
+            else self._before(tournament, number, opening.open_time)
+        )
 
     def _keep(self, round_: Round) -> None:
         self._rounds[round_.tournament, round_.number] = round_
