@@ -44,3 +44,8 @@ class Clock:
         """Raises `StoppedError` when the run is to stop."""
         if self._stopped.is_set():
             raise StoppedError(self._reason.what, self._reason.exit_code)
+
+
+def monotonic_at(clock: Clock, moment: datetime) -> float:
+    """The monotonic reading that `clock` will show at a time of day."""
+    return clock.monotonic() + (moment - clock.now()).total_seconds()

@@ -105,6 +105,12 @@ class RoundTurnedError(JobError):
     exit_code = Exit.UNAVAILABLE
 
 
+class NoRoundError(JobError):
+    """The wait is over and no round has opened for on-time submission."""
+
+    exit_code = Exit.NO_ROUND
+
+
 class StoppedError(JobError):
     """SIGINT, SIGTERM or the run's time-out ended the work."""
 

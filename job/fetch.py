@@ -66,9 +66,7 @@ def fetch(
 class _Download:
     """What one download knows between tries: the version that the bytes so far came from."""
 
-    def __init__(
-        self, source: Source, part: Path, check: Check, progress: Progress
-    ) -> None:
+    def __init__(self, source: Source, part: Path, check: Check, progress: Progress) -> None:
         self.source = source
         self.part = part
         self.check = check

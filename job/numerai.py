@@ -71,7 +71,7 @@ DATASETS = """
 query($round: Int, $tournament: Int) { listDatasets(round: $round, tournament: $tournament) }"""
 
 
-class Numerai(Api):  # type: ignore[misc]
+class Numerai(Api):
     """Numerai's service, over HTTP. Obeys `job.tournament.Tournament`.
 
     Args:
@@ -104,12 +104,21 @@ class Numerai(Api):  # type: ignore[misc]
         """Bytes of objects received so far."""
         return self._transport.bytes_downloaded
 
-    def give_up_at(self, moment: float | None) -> None:
-        """Bounds every further retry by a moment on the clock's monotonic scale."""
-        self._retry = replace(self._retry, until=moment)
+    @contextmanager
+    def giving_up_at(self, moment: float | None) -> Iterator[None]:
+        """Bounds retries inside the context by a monotonic moment; None leaves them to their patience."""
+        before, self._retry = self._retry, replace(self._retry, until=moment)
+        try:
+            yield
+        finally:
+            self._retry = before
 
     def raw_query(
-        self, query: str, variables: Mapping[str, Any] | None = None, authorization: bool = False, **_: Any
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        authorization: bool = False,
+        **_: Any,
     ) -> dict[str, Any]:
         """Sends a query, retried within the patience, and gives the answer with its `data`.
 
@@ -141,7 +150,9 @@ class Numerai(Api):  # type: ignore[misc]
 
     def open_rounds(self, tournament: str) -> tuple[Round, ...]:
         """The rounds that take submissions now, late ones included."""
-        data = self._ask(f"query {{ rounds(tournament: {NUMBERS[tournament]}, status: OPEN) {ROUND} }}")
+        data = self._ask(
+            f"query {{ rounds(tournament: {NUMBERS[tournament]}, status: OPEN) {ROUND} }}"
+        )
         return answers.rounds(data.get("rounds"), tournament)
 
     def token_info(self) -> TokenInfo:
@@ -206,7 +217,9 @@ class Numerai(Api):  # type: ignore[misc]
             row = self._send(CREATE, variables, authorization=True)["data"].get("createSubmission")
         except TransientError as error:
             if error.maybe_done:
-                raise ReplyLostError(f"no answer to the submission of {slot.name}", *error.lines()) from error
+                raise ReplyLostError(
+                    f"no answer to the submission of {slot.name}", *error.lines()
+                ) from error
             raise
         except RefusedError as error:
             if "not open" in error.what.lower():
@@ -215,7 +228,9 @@ class Numerai(Api):  # type: ignore[misc]
         if not row or not row.get("id"):
             raise ReplyLostError(f"Numerai gave no id for the submission of {slot.name}")
         number = (row.get("round") or {}).get("number")
-        return Receipt(submission_id=str(row["id"]), round_number=None if number is None else int(number))
+        return Receipt(
+            submission_id=str(row["id"]), round_number=None if number is None else int(number)
+        )
 
     def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
         data: dict[str, Any] = self.raw_query(query, variables, authorization=True)["data"]
@@ -270,7 +285,12 @@ class DatasetSource:
     """A dataset that can be read from any offset, with a fresh URL whenever the last one has expired."""
 
     def __init__(
-        self, numerai: Numerai, transport: Transport, tournament: str, round_number: int, filename: str
+        self,
+        numerai: Numerai,
+        transport: Transport,
+        tournament: str,
+        round_number: int,
+        filename: str,
     ) -> None:
         self.name = filename
         self._numerai = numerai

@@ -70,7 +70,9 @@ def rounds(rows: Json, tournament: str) -> tuple[Round, ...]:
 def token_info(row: Json) -> TokenInfo:
     """The `apiTokenInfo` field; null means that the token is not known."""
     if row is None:
-        raise TokenError("Numerai does not know the API token", hint="create one at numer.ai/account")
+        raise TokenError(
+            "Numerai does not know the API token", hint="create one at numer.ai/account"
+        )
     with _understood("the API token"):
         return TokenInfo(
             account=str(row.get("accountUsername") or ""),
@@ -103,7 +105,9 @@ def _slot(row: Mapping[str, Json]) -> Slot | None:
         archived=bool(row.get("archived")),
         hosted=None if hosted is None else str(hosted.get("filename") or "a pickle"),
         webhook=row.get("submissionWebhook") or None,
-        recent=tuple(_recent(entry) for entry in row["latestSubmissions"] or [] if entry is not None),
+        recent=tuple(
+            _recent(entry) for entry in row["latestSubmissions"] or [] if entry is not None
+        ),
         latest=None if latest is None else _latest(latest),
     )
 

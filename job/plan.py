@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from job.manifest import ModelSpec
+from job.model_spec import ModelSpec
 from job.round_state import Fresh, Lacking, current_round, freshness
 from job.tournament import AccountState, Round, Slot
 
@@ -23,6 +23,16 @@ class Submit:
     round: Round
     deadline: datetime | None
     reason: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Tournament and name: what tells models apart."""
+        return self.model.tournament, self.model.name
+
+    @property
+    def late(self) -> bool:
+        """Whether the on-time deadline has passed already."""
+        return self.deadline != self.round.close_staking_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,9 @@ def _fault(model: ModelSpec, slot: Slot | None, username: str) -> Fail | None:
             "create it at numer.ai, correct the name, or set enabled: false",
         )
     if slot.archived:
-        return Fail(model, "the model is archived at Numerai", "restore it there, or set enabled: false")
+        return Fail(
+            model, "the model is archived at Numerai", "restore it there, or set enabled: false"
+        )
     if slot.hosted is not None:
         return Fail(
             model,
@@ -111,9 +123,7 @@ def _fault(model: ModelSpec, slot: Slot | None, username: str) -> Fail | None:
     return None
 
 
-def _in_round(
-    model: ModelSpec, slot: Slot, round_: Round, now: datetime, wishes: Wishes
-) -> Step:
+def _in_round(model: ModelSpec, slot: Slot, round_: Round, now: datetime, wishes: Wishes) -> Step:
     state = freshness(slot, round_)
     late = not round_.is_on_time(now + timedelta(seconds=UPLOAD_SECONDS))
     if isinstance(state, Fresh):
@@ -121,6 +131,8 @@ def _in_round(
             return Skip(model, "already submitted", state)
         state = Lacking("already submitted, sent again (--force)")
     if late and not wishes.submit_late:
-        return Miss(model, f"the on-time deadline {round_.close_staking_time:%a %H:%M} UTC has passed")
+        return Miss(
+            model, f"the on-time deadline {round_.close_staking_time:%a %H:%M} UTC has passed"
+        )
     deadline = round_.close_time if late else round_.close_staking_time
     return Submit(model, slot, round_, deadline, state.reason)

@@ -7,15 +7,17 @@ import logging
 import platform
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from typing import Any
 
 from job import __version__
-from job.errors import Exit
+from job.errors import Exit, UnavailableError
 from job.store import Store
 from job.tournament import Round
 
@@ -25,6 +27,7 @@ SCHEMA = 1
 SUFFIX = ".run.json"
 SAVE_EVERY_SECONDS = 1.0
 LOOK_BACK = 60
+INTENTS_LOOK_BACK = 5
 PACKAGES = ("numerapi", "numpy", "pandas", "pyarrow", "joblib", "lightgbm", "scikit-learn")
 
 
@@ -74,16 +77,24 @@ class RunRecord:
     """The record of the run that is going on. Safe to use from many threads.
 
     Args:
-        store: where it is written; None keeps it in memory (no readable place for it).
+        store: where it is written.
+        redact: takes secrets out of the text that is written.
     """
 
-    def __init__(self, store: Store | None, *, started: datetime) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        started: datetime,
+        redact: Callable[[str], str] = str,
+    ) -> None:
         self.started = started
         self.name = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}{SUFFIX}"
         self.rounds: dict[str, Round] = {}
         self.api_requests = 0
         self.bytes_downloaded = 0
         self._store = store
+        self._redact = redact
         self._results: dict[tuple[str, str], ModelResult] = {}
         self._guard = threading.RLock()
         self._ended: tuple[str, str, int, str] | None = None
@@ -101,26 +112,34 @@ class RunRecord:
             self._results = {result.key: result for result in results}
         self.save()
 
-    def update(self, key: tuple[str, str], *, now: datetime, save: bool = False, **changes: Any) -> ModelResult:
-        """Changes one model's part; saved at once where asked, else about once a second."""
+    def update(
+        self, key: tuple[str, str], *, now: datetime, save: bool = False, **changes: Any
+    ) -> None:
+        """Changes one model's part; saved at once where asked, else about once a second.
+
+        Only a save that was asked for raises `UnavailableError`; the others are for people who watch.
+        """
+        if "reason" in changes:
+            changes["reason"] = self._redact(changes["reason"])
         with self._guard:
-            result = self._results[key] = replace(self._results[key], **changes)
-            if save or (now - self._saved_at).total_seconds() >= SAVE_EVERY_SECONDS:
-                self._saved_at = now
+            self._results[key] = replace(self._results[key], **changes)
+            if save:
                 self.save()
-            return result
+            elif (now - self._saved_at).total_seconds() >= SAVE_EVERY_SECONDS:
+                self._saved_at = now
+                with suppress(UnavailableError):
+                    self.save()
 
     def end(self, *, outcome: str, exit_code: Exit, message: str, now: datetime) -> None:
         """Closes the record and saves it."""
         with self._guard:
-            self._ended = (now.isoformat(timespec="milliseconds"), outcome, int(exit_code), message)
+            self._ended = (_text(now), outcome, int(exit_code), self._redact(message))
         self.save()
 
     def save(self) -> None:
         """Writes the record whole; raises `UnavailableError` when it cannot be written."""
-        if self._store is not None:
-            with self._guard:
-                self._store.write(self.name, json.dumps(self.as_dict(), indent=1).encode())
+        with self._guard:
+            self._store.write(self.name, json.dumps(self.as_dict(), indent=1).encode())
 
     def as_dict(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -132,7 +151,7 @@ class RunRecord:
                 "run": self.name.removesuffix(SUFFIX),
                 "round": numbers[0] if numbers else None,
                 "rounds": {name: _round(round_) for name, round_ in self.rounds.items()},
-                "started_at": self.started.isoformat(timespec="milliseconds"),
+                "started_at": _text(self.started),
                 "ended_at": ended,
                 "outcome": outcome,
                 "exit_code": exit_code,
@@ -154,20 +173,15 @@ class InFlight:
 
 
 def in_flight(store: Store, rounds: Mapping[str, Round]) -> list[InFlight]:
-    """Uploads of these rounds whose fate the last run could not write down."""
-    for record in _newest_first(store):
-        return [
-            InFlight(
-                key=(row["tournament"], row["model"]),
-                filename=row["upload_filename"],
-                at=datetime.fromisoformat(row["intent_at"]),
-            )
-            for row in record["models"]
-            if row.get("outcome") in {Outcome.PENDING, Outcome.UNPROVEN}
-            and row.get("intent_at")
-            and _number(record, row["tournament"]) == _current(rounds, row["tournament"])
-        ]
-    return []
+    """Uploads of these rounds that former runs were registering when they ended, newest first."""
+    return [
+        InFlight((row["tournament"], row["model"]), row["upload_filename"], _time(row["intent_at"]))
+        for record in islice(_newest_first(store), INTENTS_LOOK_BACK)
+        for row in record["models"]
+        if row.get("outcome") in {Outcome.PENDING, Outcome.UNPROVEN}
+        and row.get("intent_at")
+        and _number(record, row["tournament"]) == _current(rounds, row["tournament"])
+    ]
 
 
 def stale_digests(store: Store, round_: Round) -> dict[str, str]:
@@ -200,6 +214,14 @@ def _number(record: Mapping[str, Any], tournament: str) -> int | None:
 def _current(rounds: Mapping[str, Round], tournament: str) -> int | None:
     round_ = rounds.get(tournament)
     return None if round_ is None else round_.number
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _round(round_: Round) -> dict[str, Any]:

@@ -37,7 +37,11 @@ class Retry:
     def __call__(self, operation: Callable[[], T], *, what: str) -> T:
         """Runs `operation`; raises `UnavailableError` naming `what`, the last cause and the tries made."""
         started = self.clock.monotonic()
-        end = started + self.patience if self.until is None else min(started + self.patience, self.until)
+        end = (
+            started + self.patience
+            if self.until is None
+            else min(started + self.patience, self.until)
+        )
         attempts = Retrying(
             retry=retry_if_exception_type(TransientError),
             wait=self._wait,

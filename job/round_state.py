@@ -53,7 +53,9 @@ def freshness(slot: Slot, round_: Round) -> Fresh | Lacking:
     if row.timestamp < round_.open_time:
         return Lacking("only a late submission of the round before, carried over")
     if slot.latest is not None and slot.latest.id == row.id and is_failed(slot.latest):
-        return Lacking(f"Numerai marked its submission as failed: {slot.latest.error or 'no reason'}")
+        return Lacking(
+            f"Numerai marked its submission as failed: {slot.latest.error or 'no reason'}"
+        )
     return Fresh(row)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -41,7 +41,7 @@ class Store(Protocol):
         """The names with that ending, in order of name."""
         ...
 
-    def lock(self, since: str) -> Iterator[Holder | None]:
+    def lock(self, since: str) -> AbstractContextManager[Holder | None]:
         """A context that holds the root's lock: None inside, or whoever holds it already."""
         ...
 
@@ -69,7 +69,9 @@ class Folder:
         with disk_errors(f"cannot read {self.root}"):
             if not self.root.is_dir():
                 return []
-            return sorted(entry.name for entry in self.root.iterdir() if entry.name.endswith(suffix))
+            return sorted(
+                entry.name for entry in self.root.iterdir() if entry.name.endswith(suffix)
+            )
 
     @contextmanager
     def lock(self, since: str) -> Iterator[Holder | None]:

@@ -167,6 +167,10 @@ class Tournament(Protocol):
         """
         ...
 
+    def giving_up_at(self, moment: float | None) -> AbstractContextManager[None]:
+        """Bounds retries inside the context by a monotonic moment; None leaves them to their patience."""
+        ...
+
     @property
     def api_requests(self) -> int:
         """GraphQL requests sent so far."""

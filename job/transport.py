@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 from urllib3.exceptions import HTTPError as Urllib3Error
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 
 from job import __version__
 from job.errors import JobError, TransientError, UnavailableError
@@ -45,7 +45,9 @@ class Transport:
         """Closes the pool's connections."""
         self._session.close()
 
-    def post_json(self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> requests.Response:
+    def post_json(
+        self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> requests.Response:
         """POSTs JSON and gives the answer whatever its status; redirects are not followed."""
         with self._gate, translated(url):
             return self._session.post(

@@ -30,7 +30,8 @@ def _parse_api_url(text: str) -> str:
         host, _ = url.hostname or "", url.port
     except ValueError as error:
         raise ValueError(f"not a URL: {error}") from None
-    if url.scheme not in {"http", "https"} or not host or "@" in url.netloc:
+    plain = text.isprintable() and " " not in text and "@" not in url.netloc
+    if url.scheme not in {"http", "https"} or not host or not plain:
         raise ValueError(f"give a URL such as {API_URL}, without user or password")
     if url.scheme == "http" and not _is_loopback(host):
         raise ValueError(f"http to {host} would send the API token in clear; use https")

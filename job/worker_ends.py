@@ -93,7 +93,7 @@ def _signal_name(number: int) -> str:
 
 def _signal_cause(number: int, versions: str) -> tuple[str, str]:
     if number in CRASHES:
-        why = "likely made with another Python or other library versions than this runtime's"
+        why = "likely made with another Python or other library versions than here"
         return f"{why} ({versions})", "name a runtime that has the versions it was made with"
     if number == signal.SIGKILL:
         return "likely out of memory", "give the container more memory, or use a smaller model"

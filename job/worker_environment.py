@@ -40,7 +40,7 @@ def worker_environment(
         environ: the job's environment.
         threads: threads of the numeric libraries.
         home: scratch folder that is HOME and the working folder.
-        tmp: scratch folder for temporary files; default: `home`. The caller creates it.
+        tmp: scratch folder for temporary files; default: `home`. `Worker` creates both.
     """
     kept = {
         name: value

@@ -158,8 +158,9 @@ class WorkerProcess:
 def _spawn(launch: Launch, child_ends: tuple[int, int, int]) -> subprocess.Popen[bytes]:
     requests, replies, output = child_ends
     home = launch.environment.get("HOME")
-    if home:
-        Path(home).mkdir(parents=True, exist_ok=True)
+    for folder in (home, launch.environment.get("TMPDIR")):
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(  # noqa: S603  the interpreter is the user's choice
         launch.command(requests=requests, replies=replies),
         env=dict(launch.environment),

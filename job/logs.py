@@ -1,0 +1,77 @@
+"""The log: one line an event on stderr, as text or JSON, without secrets and without the queries of URLs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterable
+
+QUERY = re.compile(r"((?:https?://|/)[^\s\"'<>?]*)\?[^\s\"'<>]*=[^\s\"'<>]*")
+HIDDEN = "<hidden>"
+SHORTEST_SECRET = 4
+
+
+class Redactor:
+    """Takes secrets and URLs' query strings out of a text."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = sorted(
+            (s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True
+        )
+
+    def __call__(self, text: str) -> str:
+        """The text without them."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return QUERY.sub(rf"\1?{HIDDEN}", text)
+
+
+class TextFormatter(logging.Formatter):
+    """`12:05:01 INFO fetched v5.3/live.parquet`, times in UTC."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, traceback included, redacted."""
+        return self._redact(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: at, level, logger, message, and traceback where there is one."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, redacted."""
+        entry = {
+            "at": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": self._redact(record.getMessage()),
+        }
+        if record.exc_info:
+            entry["traceback"] = self._redact(self.formatException(record.exc_info))
+        return json.dumps(entry)
+
+
+def start_log(*, format: str, level: str, secrets: Iterable[str]) -> Redactor:
+    """Sends the log of job to stderr; other libraries only from warnings on. Gives the redactor."""
+    redact = Redactor(secrets)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(redact) if format == "json" else TextFormatter(redact))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("job").setLevel(level.upper())
+    return redact

@@ -1,0 +1,138 @@
+"""The work of one round: models are predicted in lanes, uploaded as they come, and proven together at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from job.clock import Clock
+from job.errors import RoundTurnedError
+from job.lanes import Lanes
+from job.outcomes import failure, is_fault
+from job.plan import Submit
+from job.predict import Prediction, Predictor
+from job.record import Outcome, RunRecord
+from job.settle import SENDS, Settler
+from job.transport import AT_ONCE
+from job.upload import Sent, Uploader
+from job.workers import Worker
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 7.0
+"""What a stop leaves to uploads in flight."""
+HEARTBEAT_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class RoundWork:
+    """Carries out the plan's `Submit` steps of one round, and writes down what became of each."""
+
+    steps: Sequence[Submit]
+    predictor: Predictor
+    uploader: Uploader
+    settler: Settler
+    workers: Sequence[Worker]
+    record: RunRecord
+    clock: Clock
+    dry_run: bool
+    _turned: RoundTurnedError | None = None
+    _uploads: list[Future[Sent | None]] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Predicts, uploads and proves every step.
+
+        Raises `RoundTurnedError` when the round ended meanwhile, `StoppedError` when the run is to stop.
+        """
+        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="upload")
+        lanes = Lanes(
+            self.steps,
+            self.workers,
+            work=self.predictor.predict,
+            done=lambda step, result: self._predicted(step, result, pool),
+        )
+        try:
+            self._wait(lanes.start(), lanes)
+            self._wait(self._uploads, lanes)
+            sent = [upload.result() for upload in self._uploads]
+            self._settle([one for one in sent if one is not None], pool, lanes)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _wait(self, futures: Iterable[Future[Any]], lanes: Lanes) -> None:
+        """Waits for all, ends early for a stop or when the round has turned."""
+        waiting = set(futures)
+        while waiting:
+            done, waiting = wait(waiting, timeout=HEARTBEAT_SECONDS)
+            for future in done:
+                future.result()  # what a lane itself raises is a fault of the job
+            if reason := (self._turned or self.clock.stopping):
+                lanes.stop(reason)
+                for upload in self._uploads:
+                    upload.cancel()
+                wait([*waiting, *self._uploads], timeout=STOP_SECONDS)
+                raise reason
+
+    def _predicted(
+        self, step: Submit, result: Prediction | Exception, pool: ThreadPoolExecutor
+    ) -> None:
+        if isinstance(result, Exception):
+            self._failed(step, result)
+            return
+        self._note(
+            step,
+            rows=result.rows,
+            artifact_sha256=result.artifact_sha256,
+            datasets=dict(result.datasets),
+            seconds=dict(result.seconds),
+            csv=str(result.csv),
+        )
+        if self.dry_run:
+            self._note(step, outcome=Outcome.DRY_RUN, reason=f"not uploaded: {result.csv}")
+            log.info("%s: predicted, not uploaded (--dry-run): %s", step.model.name, result.csv)
+            return
+        self._uploads.append(pool.submit(self._send, step, result))
+
+    def _send(self, step: Submit, prediction: Prediction) -> Sent | None:
+        started = self.clock.monotonic()
+        try:
+            sent = self.uploader.send(step, prediction.csv)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it costs this model only
+            self._failed(step, error)
+            return None
+        seconds = {**prediction.seconds, "upload": round(self.clock.monotonic() - started, 4)}
+        self._note(step, seconds=seconds)
+        self.settler.registered(sent)
+        return sent
+
+    def _settle(self, sent: list[Sent], pool: ThreadPoolExecutor, lanes: Lanes) -> None:
+        for attempt in range(1, SENDS + 1):
+            again = self.settler.settle(sent, may_resend=attempt < SENDS) if sent else []
+            futures = [pool.submit(self._resend, one) for one in again]
+            self._wait(futures, lanes)
+            sent = [one for one in (future.result() for future in futures) if one is not None]
+
+    def _resend(self, sent: Sent) -> Sent | None:
+        log.warning("%s: sending again", sent.step.model.name)
+        try:
+            again = self.uploader.send(sent.step, sent.csv)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it costs this model only
+            self._failed(sent.step, error)
+            return None
+        self.settler.registered(again)
+        return again
+
+    def _failed(self, step: Submit, error: Exception) -> None:
+        if isinstance(error, RoundTurnedError):
+            self._turned = error
+        if is_fault(error):
+            log.exception("%s: unforeseen error", step.model.name, exc_info=error)
+        changes = failure(error)
+        log.error("%s: %s: %s", step.model.name, changes["outcome"], changes["reason"])
+        self._note(step, **changes)
+
+    def _note(self, step: Submit, **changes: Any) -> None:
+        self.record.update(step.key, now=self.clock.now(), **changes)

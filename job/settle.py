@@ -1,0 +1,150 @@
+"""What is made of a proof: submitted, failed, unproven, or to be sent again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from job.clock import Clock, monotonic_at
+from job.errors import Exit
+from job.plan import UPLOAD_SECONDS, Submit
+from job.prove import (
+    LOOK_FOR_SECONDS,
+    Absent,
+    Look,
+    Proven,
+    Refused,
+    Unreadable,
+    Verdict,
+    read_back,
+)
+from job.record import Outcome, RunRecord
+from job.tournament import Tournament
+from job.upload import Sent
+
+log = logging.getLogger(__name__)
+
+SENDS = 3
+"""How often one model is sent at most in a run."""
+NEAR_DEADLINE_SECONDS = 120.0
+"""Time before the deadline from which an upload that stays unproven is sent again."""
+
+
+@dataclass(slots=True)
+class Settler:
+    """Reads uploads back and writes down what became of them."""
+
+    numerai: Tournament
+    record: RunRecord
+    clock: Clock
+
+    def registered(self, sent: Sent) -> None:
+        """Writes down that Numerai gave a receipt, or that its answer was lost."""
+        known = sent.receipt is not None
+        self._note(
+            sent.step,
+            outcome=Outcome.UNPROVEN,
+            exit_code=int(Exit.UNAVAILABLE),
+            reason="registered, not read back yet" if known else "the answer was lost",
+            submission_id=sent.receipt.submission_id if sent.receipt else None,
+            upload_filename=sent.filename,
+        )
+
+    def settle(self, uploads: Sequence[Sent], *, may_resend: bool) -> list[Sent]:
+        """Settles what can be settled; returns the uploads that are to be sent again.
+
+        Looking ends when the deadline nears: Numerai keeps the latest valid submission of a round, so that
+        sending twice on time costs nothing, and a missed round costs money.
+        """
+        near = min(filter(None, (near_deadline(sent.step) for sent in uploads)), default=None)
+        ends = [self.clock.monotonic() + LOOK_FOR_SECONDS]
+        if near is not None:
+            ends.append(monotonic_at(self.clock, near))
+        with self.numerai.giving_up_at(ends[-1] if near is not None else None):
+            verdicts = read_back(
+                self.numerai,
+                [Look(sent.step.key, sent.filename) for sent in uploads],
+                clock=self.clock,
+                until=min(ends),
+            )
+        again = []
+        for sent in uploads:
+            verdict = verdicts[sent.step.key]
+            if may_resend and should_resend(sent, verdict, now=self.clock.now()):
+                again.append(sent)
+            else:
+                self._write(sent, verdict)
+        return again
+
+    def _write(self, sent: Sent, verdict: Verdict) -> None:
+        changes = _changes(sent, verdict)
+        self._note(sent.step, **changes)
+        level = logging.INFO if changes["exit_code"] == 0 else logging.ERROR
+        log.log(level, "%s: %s%s", sent.step.model.name, changes["outcome"], _because(changes))
+
+    def _note(self, step: Submit, **changes: Any) -> None:
+        self.record.update(step.key, now=self.clock.now(), **changes)
+
+
+def should_resend(sent: Sent, verdict: Verdict, *, now: datetime) -> bool:
+    """Whether to send an upload again: it is certainly not there, or the deadline leaves no time to ask on."""
+    deadline = sent.step.deadline
+    if deadline is not None and deadline - now < timedelta(seconds=UPLOAD_SECONDS):
+        return False
+    nearing = is_near_deadline(sent.step, now)
+    match verdict:
+        case Absent():
+            return sent.receipt is None or nearing
+        case Unreadable():
+            return nearing
+        case _:
+            return False
+
+
+def _changes(sent: Sent, verdict: Verdict) -> dict[str, Any]:
+    match verdict:
+        case Proven(submission):
+            late = submission.status == "late" or sent.step.late
+            outcome = Outcome.SUBMITTED_LATE if late else Outcome.SUBMITTED
+            return {
+                "outcome": outcome,
+                "reason": "",
+                "exit_code": 0,
+                "submission_id": submission.id,
+            }
+        case Refused(submission):
+            return {
+                "outcome": Outcome.FAILED,
+                "reason": f"Numerai refused the file: {submission.error or submission.status}",
+                "exit_code": int(Exit.MODELS_FAILED),
+                "submission_id": submission.id,
+            }
+        case Absent():
+            reason = f"Numerai does not show the upload {sent.filename}; run again"
+        case Unreadable(why):
+            reason = f"could not ask Numerai whether it has the upload {sent.filename}: {why}"
+    return {
+        "outcome": Outcome.UNPROVEN,
+        "reason": reason,
+        "exit_code": int(Exit.UNAVAILABLE),
+    }
+
+
+def near_deadline(step: Submit) -> datetime | None:
+    """From when on proving yields to sending again; None for late work, where it never does."""
+    if step.late or step.deadline is None:
+        return None
+    return step.deadline - timedelta(seconds=NEAR_DEADLINE_SECONDS)
+
+
+def is_near_deadline(step: Submit, now: datetime) -> bool:
+    """Whether looking for an upload has to yield to sending it again."""
+    near = near_deadline(step)
+    return near is not None and now >= near
+
+
+def _because(changes: dict[str, Any]) -> str:
+    return f": {changes['reason']}" if changes["reason"] else f" ({changes['submission_id']})"
