@@ -1,4 +1,6 @@
-"""`python -m job`: arguments and environment -> a command -> an exit code. The one place that renders an error."""
+"""`python -m job`: arguments and environment -> a command -> an exit code. The one place that
+renders an error.
+"""
 
 from __future__ import annotations
 

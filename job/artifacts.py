@@ -1,4 +1,6 @@
-"""The model files that the plan needs: found inside the models root, and verified before anything reads them."""
+"""The model files that the plan needs: found inside the models root, and verified before anything
+reads them.
+"""
 
 from __future__ import annotations
 

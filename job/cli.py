@@ -31,7 +31,9 @@ COMMANDS = {
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments as values; `command` is always set. Ends the process for --help and for faults (2)."""
+    """The arguments as values; `command` is always set. Ends the process for --help and for faults
+    (2).
+    """
     words = list(argv)
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help", "--version"}):
         words.insert(0, "run")
@@ -83,7 +85,7 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
         "--wait",
         type=_duration,
         metavar="DURATION",
-        help="wait so long for a round to be open for on-time submission with its data ready, e.g. 90m",
+        help="wait so long for a round to be open for on-time submission with its data ready",
     )
     command.add_argument(
         "--json", action="store_true", help="print the run record as one line on stdout"

@@ -1,4 +1,6 @@
-"""Time as the job sees it: one object to read it, to sleep by it, and to be woken from it by a stop."""
+"""Time as the job sees it: one object to read it, to sleep by it, and to be woken from it by a
+stop.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a round's work takes, put together: its data, model processes, uploader; and taken apart again."""
+"""What a round's work takes, put together: its data, model processes, uploader; and taken apart
+again.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ log = logging.getLogger(__name__)
 
 
 def work_through(job: Job, steps: Sequence[Submit], *, wait_until: float) -> None:
-    """Submits the steps, which are all of one round; what becomes of them is in the job's record."""
+    """Submits the steps, which are all of one round; what becomes of them is in the job's
+    record.
+    """
     left = recover(job, steps)
     if not left:
         return

@@ -1,4 +1,6 @@
-"""The datasets that the plan needs: once each, of the right round, verified, and none that is still the last round's."""
+"""The datasets that the plan needs: once each, of the right round, verified, and none that is
+still the last round's.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ class RoundData:
     """The files of one round, under `<data>/<tournament>/<round>/`. Safe to use from many threads.
 
     Args:
-        stale: SHA-256 of the last round's live files by name; the same bytes again are not ready yet.
+        stale: SHA-256 of the last round's live files by name; the same bytes again are not ready
+            yet.
         wait_until: until when (monotonic) a file that is not there yet is waited for.
     """
 
@@ -66,7 +69,8 @@ class RoundData:
     def get(self, filename: str) -> Dataset:
         """The file, fetched by the first caller while the others wait for it.
 
-        Raises `NotReadyError` when it is not published in time, `UnavailableError` when it cannot be had.
+        Raises `NotReadyError` when it is not published in time, `UnavailableError` when it cannot
+        be had.
         """
         with self._guard:
             mine = filename not in self._files
@@ -89,7 +93,9 @@ class RoundData:
                 self._clock.sleep(POLL_SECONDS)
 
     def here(self, filename: str) -> Dataset | None:
-        """The file as an earlier run left it, None unless its bytes are still those that were verified."""
+        """The file as an earlier run left it, None unless its bytes are still those that were
+        verified.
+        """
         path = self.folder / filename
         note = read_json(_note(path))
         if not isinstance(note, dict) or not path.is_file():
@@ -132,7 +138,8 @@ def check_dataset(path: Path, proven: bool) -> None:
     """Raises `WrongBytesError` for a file that does not decode or names an id twice.
 
     Args:
-        proven: a digest has shown that the bytes are those that were published: pages are not decoded.
+        proven: a digest has shown that the bytes are those that were published: pages are not
+            decoded.
     """
     if ".parquet" in path.suffixes:
         _check_parquet(path, pages=not proven)

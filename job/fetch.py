@@ -1,4 +1,6 @@
-"""One download to a file: resumed when it breaks, begun again when its bytes are wrong, replaced at once when right."""
+"""One download to a file: resumed when it breaks, begun again when its bytes are wrong, replaced
+at once when right.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from job.tournament import Body, Progress, Source
 log = logging.getLogger(__name__)
 
 Check = Callable[[Path, bool], None]
-"""Looks at a complete file; told whether a digest has already proven its bytes. Raises `WrongBytesError`."""
+"""Looks at a complete file; told whether a digest has already proven its bytes. Raises
+`WrongBytesError`.
+"""
 
 MD5_ETAG = re.compile(r"[0-9a-fA-F]{32}")
 WRONG_BYTES_TRIES = 3

@@ -26,7 +26,9 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file's value; None when it is absent or not JSON (a note to ourselves, never the truth)."""
+    """A JSON file's value; None when it is absent or not JSON (a note to ourselves, never the
+    truth).
+    """
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):

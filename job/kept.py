@@ -38,7 +38,9 @@ class KeptPredictions:
         return self._folder / f"{quote(model.name, safe='')}.csv"
 
     def find(self, model: ModelSpec, artifact: Artifact) -> Kept | None:
-        """What is kept for this model, None unless artifact, features, datasets and bytes are the same."""
+        """What is kept for this model, None unless artifact, features, datasets and bytes are the
+        same.
+        """
         csv = self.path(model)
         note = read_json(_note(csv))
         if not isinstance(note, dict) or note.get("key") != _key(model, artifact):

@@ -1,4 +1,6 @@
-"""Lanes: as many threads as model processes, each taking the next model as soon as its process is free."""
+"""Lanes: as many threads as model processes, each taking the next model as soon as its process is
+free.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ Done = Callable[[Submit, Prediction | Exception], None]
 class Agenda:
     """The models still to be predicted, in the plan's order.
 
-    Among models of equal priority a lane is given one that reads the same columns as its last, because
-    its process has them decoded.
+    Among models of equal priority a lane is given one that reads the same columns as its last,
+    because its process has them decoded.
     """
 
     def __init__(self, steps: Iterable[Submit]) -> None:
@@ -83,6 +85,7 @@ class Lanes:
                 result: Prediction | Exception
                 try:
                     result = self._work(step, worker)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it costs this model only
+                except Exception as error:  # noqa: BLE001 - whatever it is, it costs this model
+                only
                     result = error
                 self._done(step, result)

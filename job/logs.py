@@ -1,4 +1,6 @@
-"""The log: one line an event on stderr, as text or JSON, without secrets and without the queries of URLs."""
+"""The log: one line an event on stderr, as text or JSON, without secrets and without the queries
+of URLs.
+"""
 
 from __future__ import annotations
 

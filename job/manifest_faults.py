@@ -19,7 +19,6 @@ SENTENCES: Final = {
     "bool_type": "must be true or false, not {}",
     "model_type": "must be a mapping of keys to values, not {}",
     "list_type": "must be a list of models, not {}",
-    "literal_error": "must be 1, the only version there is, not {}",
     "too_short": "names no model",
 }
 

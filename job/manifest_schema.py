@@ -125,6 +125,12 @@ def _amount(parse: Callable[[str], float]) -> Callable[[object], float | None]:
     return read
 
 
+def _version(value: object) -> int:
+    if type(value) is not int or value != 1:  # 1.0 and true equal 1
+        raise ValueError(f"must be 1, the only version there is, not {shown(value)}")
+    return value
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -168,7 +174,7 @@ class Model(Defaults):
 class Schema(_Strict):
     """The whole manifest."""
 
-    version: Literal[1]
+    version: Annotated[int, PlainValidator(_version)]
     defaults: Defaults = Defaults()
     models: list[Model] = Field(min_length=1)
 

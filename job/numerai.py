@@ -1,6 +1,7 @@
 """The adapter to Numerai: the only module that speaks GraphQL and presigned URLs.
 
-It is numerapi with the paths replaced that are unsafe to automate; each replacement names the defect.
+It is numerapi with the paths replaced that are unsafe to automate; each replacement names the
+defect.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ query($filename: String!, $tournament: Int!, $modelId: ID) {{
 }}"""
 CREATE = """
 mutation($filename: String!, $tournament: Int!, $modelId: ID) {
-  createSubmission(filename: $filename, tournament: $tournament, modelId: $modelId, source: "numerai-job") {
+  createSubmission(
+    filename: $filename, tournament: $tournament, modelId: $modelId, source: "numerai-job"
+  ) {
     id round { number }
   }
 }"""
@@ -106,7 +109,9 @@ class Numerai(Api):
 
     @contextmanager
     def giving_up_at(self, moment: float | None) -> Iterator[None]:
-        """Bounds retries inside the context by a monotonic moment; None leaves them to their patience."""
+        """Bounds retries inside the context by a monotonic moment; None leaves them to their
+        patience.
+        """
         before, self._retry = self._retry, replace(self._retry, until=moment)
         try:
             yield
@@ -122,8 +127,8 @@ class Numerai(Api):
     ) -> dict[str, Any]:
         """Sends a query, retried within the patience, and gives the answer with its `data`.
 
-        numerapi turns 4xx, 429 and refused connections into `{}`, loses the server's message, and waits
-        for an answer without end; here each is an error of its own.
+        numerapi turns 4xx, 429 and refused connections into `{}`, loses the server's message, and
+        waits for an answer without end; here each is an error of its own.
         """
         return self._retry(
             lambda: self._send(query, variables, authorization=authorization),
@@ -131,11 +136,15 @@ class Numerai(Api):
         )
 
     def download_dataset(self, *_: Any, **__: Any) -> str:
-        """Not offered: numerapi keeps stale files and splices resumed ones. Use `dataset` with `job.fetch`."""
+        """Not offered: numerapi keeps stale files and splices resumed ones. Use `dataset` with
+        `job.fetch`.
+        """
         raise NotImplementedError("use dataset() with job.fetch.fetch()")
 
     def upload_predictions(self, *_: Any, **__: Any) -> str:
-        """Not offered: numerapi ignores the PUT's answer. Use `upload_ticket`, `put` and `create`."""
+        """Not offered: numerapi ignores the PUT's answer. Use `upload_ticket`, `put` and
+        `create`.
+        """
         raise NotImplementedError("use upload_ticket(), put() and create()")
 
     def account_state(self, tournaments: Sequence[str]) -> AccountState:
@@ -166,7 +175,9 @@ class Numerai(Api):
         return tuple(name for name in data.get("listDatasets") or () if name)
 
     def dataset(self, tournament: str, round_number: int, filename: str) -> Source:
-        """A file published for a round; its URL is asked for when it is first read, and when it has expired."""
+        """A file published for a round; its URL is asked for when it is first read, and when it
+        has expired.
+        """
         return DatasetSource(self, self._transport, tournament, round_number, filename)
 
     def dataset_url(self, tournament: str, round_number: int, filename: str) -> str:
@@ -199,7 +210,9 @@ class Numerai(Api):
         )
 
     def put(self, ticket: Ticket, csv: Path) -> None:
-        """Stores the file. numerapi ignores this answer: a 403 or 503 still gave a submission id."""
+        """Stores the file. numerapi ignores this answer: a 403 or 503 still gave a submission
+        id.
+        """
         self._retry(
             lambda: check_stored(self._transport.put(ticket.url, csv)),
             what=f"{host_of(ticket.url)} did not take the upload",
@@ -282,7 +295,9 @@ def check_stored(answer: requests.Response) -> None:
 
 
 class DatasetSource:
-    """A dataset that can be read from any offset, with a fresh URL whenever the last one has expired."""
+    """A dataset that can be read from any offset, with a fresh URL whenever the last one has
+    expired.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,6 @@
-"""Pure: the manifest's models and the state of the rounds -> what to do with each, in order, said in words."""
+"""Pure: the manifest's models and the state of the rounds -> what to do with each, in order, said
+in words.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +119,8 @@ def _fault(model: ModelSpec, slot: Slot | None, username: str) -> Fail | None:
     if slot.hosted is not None:
         return Fail(
             model,
-            f"Numerai itself serves this model from an uploaded pickle ({slot.hosted}) and refuses uploads",
+            f"Numerai itself serves this model from an uploaded pickle ({slot.hosted}); "
+            "it refuses other uploads",
             "remove that pickle at numer.ai, or set enabled: false",
         )
     return None

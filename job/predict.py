@@ -1,4 +1,6 @@
-"""One model's way from its artifact to a validated CSV, in a worker process, within the time that is left."""
+"""One model's way from its artifact to a validated CSV, in a worker process, within the time that
+is left.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +124,9 @@ class Predictor:
         return live, self.data.get(f"{model.data_version}/live_benchmark_models.parquet")
 
     def _allowed(self, step: Submit) -> float:
-        """Seconds that the model may still take: its own limit, cut by the time left to upload in."""
+        """Seconds that the model may still take: its own limit, cut by the time left to upload
+        in.
+        """
         limit = step.model.timeout or self.limits.timeout
         if step.deadline is None:
             return limit

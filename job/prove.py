@@ -1,4 +1,6 @@
-"""The proof: one query for all uploads tells which of them Numerai shows, has refused, or does not know."""
+"""The proof: one query for all uploads tells which of them Numerai shows, has refused, or does not
+know.
+"""
 
 from __future__ import annotations
 

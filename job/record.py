@@ -49,8 +49,9 @@ class Outcome(StrEnum):
 class ModelResult:
     """One model's part of the record; `seconds` holds fetch, load, predict and upload.
 
-    `exit_code` is what this model alone would make the run exit with. `intent_at` is when the upload
-    `upload_filename` was about to be registered: what a killed run leaves for the next one to look for.
+    `exit_code` is what this model alone would make the run exit with. `intent_at` is when the
+    upload `upload_filename` was about to be registered: what a killed run leaves for the next one
+    to look for.
     """
 
     model: str
@@ -117,7 +118,8 @@ class RunRecord:
     ) -> None:
         """Changes one model's part; saved at once where asked, else about once a second.
 
-        Only a save that was asked for raises `UnavailableError`; the others are for people who watch.
+        Only a save that was asked for raises `UnavailableError`; the others are for people who
+        watch.
         """
         if "reason" in changes:
             changes["reason"] = self._redact(changes["reason"])

@@ -1,4 +1,6 @@
-"""Pure: what became of the models -> exit code, outcome in a word, and the summary that people read."""
+"""Pure: what became of the models -> exit code, outcome in a word, and the summary that people
+read.
+"""
 
 from __future__ import annotations
 

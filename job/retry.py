@@ -1,4 +1,6 @@
-"""The one retry policy: what waiting can mend is tried again, gently, within a patience and a deadline."""
+"""The one retry policy: what waiting can mend is tried again, gently, within a patience and a
+deadline.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class Retry:
     )
 
     def __call__(self, operation: Callable[[], T], *, what: str) -> T:
-        """Runs `operation`; raises `UnavailableError` naming `what`, the last cause and the tries made."""
+        """Runs `operation`; raises `UnavailableError` naming `what`, the last cause and the tries
+        made.
+        """
         started = self.clock.monotonic()
         end = (
             started + self.patience

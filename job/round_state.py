@@ -1,4 +1,6 @@
-"""Pure: what Numerai answered -> which round is current, and which models have a fresh submission in it."""
+"""Pure: what Numerai answered -> which round is current, and which models have a fresh submission
+in it.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,8 @@ def current_round(rounds: Iterable[Round], now: datetime) -> Round | None:
 def freshness(slot: Slot, round_: Round) -> Fresh | Lacking:
     """Whether the model has a fresh submission.
 
-    A late submission shows again as `queued` in the next round with its old timestamp, although it was
-    made from old data; and Numerai may have refused a file after taking it.
+    A late submission shows again as `queued` in the next round with its old timestamp, although it
+    was made from old data; and Numerai may have refused a file after taking it.
     """
     row = _row_of(slot, round_.number)
     if row is None or row.timestamp is None:

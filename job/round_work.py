@@ -1,4 +1,6 @@
-"""The work of one round: models are predicted in lanes, uploaded as they come, and proven together at the end."""
+"""The work of one round: models are predicted in lanes, uploaded as they come, and proven together
+at the end.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ class RoundWork:
     def run(self) -> None:
         """Predicts, uploads and proves every step.
 
-        Raises `RoundTurnedError` when the round ended meanwhile, `StoppedError` when the run is to stop.
+        Raises `RoundTurnedError` when the round ended meanwhile, `StoppedError` when the run is to
+        stop.
         """
         pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="upload")
         lanes = Lanes(

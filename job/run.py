@@ -1,16 +1,19 @@
 """The job. It reads as it goes:
 
-    settings -> manifest -> round state -> plan -> artifacts -> data -> predict -> validate -> upload -> proof -> report
+    settings -> manifest -> round state -> plan -> artifacts -> data -> predict -> validate ->
+    upload -> proof -> report
 
-One query asks Numerai for every model and every open round; what it answers is the truth about submissions, and
-no local file is. When nothing is lacking, the run ends there: nothing was fetched, nothing heavy imported. Else the
-models that lack a fresh submission go through the lanes (`lanes`, `predict`), their CSVs go up as they come
-(`upload`), and one query at the end proves them all (`prove`, `settle`).
+One query asks Numerai for every model and every open round; what it answers is the truth about
+submissions, and no local file is. When nothing is lacking, the run ends there: nothing was
+fetched, nothing heavy imported. Else the models that lack a fresh submission go through the lanes
+(`lanes`, `predict`), their CSVs go up as they come (`upload`), and one query at the end proves
+them all (`prove`, `settle`).
 
-The trade-offs: a model's failure is a value in the record and never an exception here, so that it cannot stop the
-others. An answer that cannot be read is unknown, not absent. If the round turns under the work, all of it is begun
-again for the new round, because data, deadline and ids are the round's. A run may be killed at any instant: what
-it leaves are whole files and a record whose intents tell the next run which uploads to look for.
+The trade-offs: a model's failure is a value in the record and never an exception here, so that it
+cannot stop the others. An answer that cannot be read is unknown, not absent. If the round turns
+under the work, all of it is begun again for the new round, because data, deadline and ids are the
+round's. A run may be killed at any instant: what it leaves are whole files and a record whose
+intents tell the next run which uploads to look for.
 """
 
 from __future__ import annotations
@@ -74,7 +77,8 @@ def run(job: Job) -> Exit:
 
 
 def wait_for_round(job: Job, until: float) -> AccountState:
-    """The state of the account, as soon as a round is open for on-time submission or the wait is over.
+    """The state of the account, as soon as a round is open for on-time submission or the wait is
+    over.
 
     Raises `NoRoundError` when a wait was asked for and none has opened, unless late work is wanted.
     """

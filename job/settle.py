@@ -56,8 +56,8 @@ class Settler:
     def settle(self, uploads: Sequence[Sent], *, may_resend: bool) -> list[Sent]:
         """Settles what can be settled; returns the uploads that are to be sent again.
 
-        Looking ends when the deadline nears: Numerai keeps the latest valid submission of a round, so that
-        sending twice on time costs nothing, and a missed round costs money.
+        Looking ends when the deadline nears: Numerai keeps the latest valid submission of a round,
+        so that sending twice on time costs nothing, and a missed round costs money.
         """
         near = min(filter(None, (near_deadline(sent.step) for sent in uploads)), default=None)
         ends = [self.clock.monotonic() + LOOK_FOR_SECONDS]
@@ -90,7 +90,9 @@ class Settler:
 
 
 def should_resend(sent: Sent, verdict: Verdict, *, now: datetime) -> bool:
-    """Whether to send an upload again: it is certainly not there, or the deadline leaves no time to ask on."""
+    """Whether to send an upload again: it is certainly not there, or the deadline leaves no time
+    to ask on.
+    """
     deadline = sent.step.deadline
     if deadline is not None and deadline - now < timedelta(seconds=UPLOAD_SECONDS):
         return False

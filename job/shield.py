@@ -1,4 +1,6 @@
-"""Keeps this process's memory and environment from model processes of the same user, where the kernel can."""
+"""Keeps this process's memory and environment from model processes of the same user, where the
+kernel can.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ PR_SET_DUMPABLE = 4
 
 
 def shield() -> None:
-    """Makes /proc/<pid>/environ and /proc/<pid>/mem of this process unreadable to its own user (Linux).
+    """Makes /proc/<pid>/environ and /proc/<pid>/mem of this process unreadable to its own user
+    (Linux).
 
     Source: prctl(2), PR_SET_DUMPABLE. Root, and other systems, can still read them.
     """

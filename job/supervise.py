@@ -1,4 +1,6 @@
-"""Keeps a run's promises about its end: signals are obeyed within ten seconds, and the time-out holds whatever hangs."""
+"""Keeps a run's promises about its end: signals are obeyed within ten seconds, and the time-out
+holds whatever hangs.
+"""
 
 from __future__ import annotations
 

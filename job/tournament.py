@@ -1,4 +1,6 @@
-"""The seam to Numerai: the values that cross it, and the protocol that the adapter and a test's fake obey."""
+"""The seam to Numerai: the values that cross it, and the protocol that the adapter and a test's
+fake obey.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ NUMBERS: Mapping[str, int] = {"classic": 8, "signals": 11, "crypto": 12}
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round. On time is `open_time <= now < close_staking_time`; until `close_time` it is late."""
+    """One round. On time is `open_time <= now < close_staking_time`; until `close_time` it is
+    late.
+    """
 
     tournament: str
     number: int
@@ -44,8 +48,8 @@ class Submission:
 class Slot:
     """A model of the account: the place that a submission goes to.
 
-    `recent` has one row per round, newest first (statuses on-time, late, queued, none); `latest` is the
-    newest submission with Numerai's verdict on the file itself.
+    `recent` has one row per round, newest first (statuses on-time, late, queued, none); `latest`
+    is the newest submission with Numerai's verdict on the file itself.
     """
 
     id: str
@@ -60,7 +64,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """One answer of Numerai: the account's models, and the open rounds of each tournament asked for."""
+    """One answer of Numerai: the account's models, and the open rounds of each tournament asked
+    for.
+    """
 
     username: str
     slots: tuple[Slot, ...]
@@ -86,7 +92,9 @@ class TokenInfo:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Leave to upload one file: the name Numerai gave it, where to PUT it, and the rounds open just then."""
+    """Leave to upload one file: the name Numerai gave it, where to PUT it, and the rounds open
+    just then.
+    """
 
     slot: Slot
     filename: str
@@ -119,7 +127,9 @@ class Body:
 
 
 class Source(Protocol):
-    """An object that can be read from an offset; `etag` pins the version that earlier bytes came from."""
+    """An object that can be read from an offset; `etag` pins the version that earlier bytes came
+    from.
+    """
 
     name: str
 
@@ -129,7 +139,9 @@ class Source(Protocol):
 
 
 class Tournament(Protocol):
-    """Numerai as the job uses it. Every method raises `UnavailableError` when no clear answer came."""
+    """Numerai as the job uses it. Every method raises `UnavailableError` when no clear answer
+    came.
+    """
 
     def account_state(self, tournaments: Sequence[str]) -> AccountState:
         """All models and the open rounds, in one request."""
@@ -162,13 +174,15 @@ class Tournament(Protocol):
     def create(self, ticket: Ticket) -> Receipt:
         """Registers the stored file as the model's submission, one try.
 
-        Raises `ReplyLostError` when it may or may not have been carried out, `TransientError` when it
-        was not, `RefusedError` when Numerai says no.
+        Raises `ReplyLostError` when it may or may not have been carried out, `TransientError` when
+        it was not, `RefusedError` when Numerai says no.
         """
         ...
 
     def giving_up_at(self, moment: float | None) -> AbstractContextManager[None]:
-        """Bounds retries inside the context by a monotonic moment; None leaves them to their patience."""
+        """Bounds retries inside the context by a monotonic moment; None leaves them to their
+        patience.
+        """
         ...
 
     @property

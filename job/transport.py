@@ -1,4 +1,6 @@
-"""HTTP with every answer checked: at most four requests at once, no read without a time-out, TLS always verified."""
+"""HTTP with every answer checked: at most four requests at once, no read without a time-out, TLS
+always verified.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ CHUNK_BYTES = 256 * 1024
 
 
 class Transport:
-    """One connection pool for a run. Foreign exceptions leave it only as `JobError`s, without URLs' queries.
+    """One connection pool for a run. Foreign exceptions leave it only as `JobError`s, without
+    URLs' queries.
 
     Args:
         stall: seconds without a byte after which a request counts as dead.

@@ -1,4 +1,6 @@
-"""Upload: stored, registered, and never blind: what Numerai made of it is read back before anything is sent again."""
+"""Upload: stored, registered, and never blind: what Numerai made of it is read back before
+anything is sent again.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,8 @@ class Uploader:
     def send(self, step: Submit, csv: Path) -> Sent:
         """Uploads and registers; a lost answer is a `Sent` without receipt.
 
-        Raises `RoundTurnedError` when the round is no longer the one the CSV is for, `DeadlineError`
-        when it is too late, `RefusedError` when Numerai says no.
+        Raises `RoundTurnedError` when the round is no longer the one the CSV is for,
+        `DeadlineError` when it is too late, `RefusedError` when Numerai says no.
         """
         ticket, asked = self._stored(step, csv)
         self._still_current(step, ticket, asked)
