@@ -85,7 +85,6 @@ class Lanes:
                 result: Prediction | Exception
                 try:
                     result = self._work(step, worker)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it costs this model
-                only
+                except Exception as error:  # noqa: BLE001 - it costs this model only
                     result = error
                 self._done(step, result)
