@@ -74,7 +74,6 @@ def read_yaml(text: str | bytes) -> Document:
 def _compose(text: str | bytes) -> Node | None:
     # Nodes rather than values: the loaders stop at the first doubled key and forget the lines.
     yaml = YAML(typ="safe", pure=True)
-    yaml.max_depth = MAX_DEPTH
     yaml.composer.warn_double_anchors = False
     try:
         root: Node | None = yaml.compose(_decode(text))

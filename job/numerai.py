@@ -13,24 +13,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import requests
 from numerapi.base_api import Api
 
 from job import numerai_answers as answers
+from job import numerai_queries as queries
 from job.errors import (
     NotReadyError,
     RefusedError,
     ReplyLostError,
     RoundTurnedError,
-    TokenError,
     TransientError,
     UnavailableError,
 )
+from job.graphql import read_graphql
+from job.presigned import DatasetSource, check_stored
 from job.retry import Retry
 from job.tournament import (
     NUMBERS,
     AccountState,
-    Body,
     Receipt,
     Round,
     Slot,
@@ -38,40 +38,7 @@ from job.tournament import (
     Ticket,
     TokenInfo,
 )
-from job.transport import Transport, host_of, retry_after
-
-DEFAULT_URL = "https://api-tournament.numer.ai"
-
-ROUND = "{ number openTime closeTime closeStakingTime }"
-MODELS = """
-  username
-  models {
-    id name tournament archived submissionWebhook
-    computePickleUpload { id filename }
-    latestSubmissions(latestNRounds: 2) { id filename roundNumber status timestamp }
-    latestSubmissionV2 { id filename status errorInfo round { number tournament } }
-  }"""
-TICKET = f"""
-query($filename: String!, $tournament: Int!, $modelId: ID) {{
-  ticket: submissionUploadAuth(filename: $filename, tournament: $tournament, modelId: $modelId) {{
-    filename url
-  }}
-  rounds(tournament: $tournament, status: OPEN) {ROUND}
-}}"""
-CREATE = """
-mutation($filename: String!, $tournament: Int!, $modelId: ID) {
-  createSubmission(
-    filename: $filename, tournament: $tournament, modelId: $modelId, source: "numerai-job"
-  ) {
-    id round { number }
-  }
-}"""
-DATASET = """
-query($filename: String!, $round: Int, $tournament: Int) {
-  dataset(filename: $filename, round: $round, tournament: $tournament)
-}"""
-DATASETS = """
-query($round: Int, $tournament: Int) { listDatasets(round: $round, tournament: $tournament) }"""
+from job.transport import Transport, host_of
 
 
 class Numerai(Api):
@@ -95,12 +62,11 @@ class Numerai(Api):
         self._url = url
         self._transport = transport
         self._retry = retry
-        self._api_requests = 0
 
     @property
     def api_requests(self) -> int:
         """GraphQL requests sent so far, tries included."""
-        return self._api_requests
+        return self._transport.posts
 
     @property
     def bytes_downloaded(self) -> int:
@@ -151,16 +117,16 @@ class Numerai(Api):
         """All models and the open rounds of `tournaments`, in one request."""
         aliases = {f"rounds_{name}": name for name in tournaments}
         wanted = "\n".join(
-            f"{alias}: rounds(tournament: {NUMBERS[name]}, status: OPEN) {ROUND}"
+            f"{alias}: rounds(tournament: {NUMBERS[name]}, status: OPEN) {queries.ROUND}"
             for alias, name in aliases.items()
         )
-        data = self._ask(f"query {{ account {{ {MODELS} }} {wanted} }}")
+        data = self._ask(f"query {{ account {{ {queries.MODELS} }} {wanted} }}")
         return answers.account_state(data, aliases)
 
     def open_rounds(self, tournament: str) -> tuple[Round, ...]:
         """The rounds that take submissions now, late ones included."""
         data = self._ask(
-            f"query {{ rounds(tournament: {NUMBERS[tournament]}, status: OPEN) {ROUND} }}"
+            f"query {{ rounds(tournament: {NUMBERS[tournament]}, status: OPEN) {queries.ROUND} }}"
         )
         return answers.rounds(data.get("rounds"), tournament)
 
@@ -171,20 +137,27 @@ class Numerai(Api):
 
     def datasets(self, tournament: str, round_number: int | None) -> tuple[str, ...]:
         """Names of the files published for a round."""
-        data = self._ask(DATASETS, round=round_number, tournament=NUMBERS[tournament])
+        data = self._ask(queries.DATASETS, round=round_number, tournament=NUMBERS[tournament])
         return tuple(name for name in data.get("listDatasets") or () if name)
 
     def dataset(self, tournament: str, round_number: int, filename: str) -> Source:
         """A file published for a round; its URL is asked for when it is first read, and when it
         has expired.
         """
-        return DatasetSource(self, self._transport, tournament, round_number, filename)
+        return DatasetSource(
+            filename,
+            transport=self._transport,
+            fresh_url=lambda: self._dataset_url(tournament, round_number, filename),
+        )
 
-    def dataset_url(self, tournament: str, round_number: int, filename: str) -> str:
+    def _dataset_url(self, tournament: str, round_number: int, filename: str) -> str:
         """A fresh presigned URL; raises `NotReadyError` when the file is not published yet."""
         try:
             data = self._ask(
-                DATASET, filename=filename, round=round_number, tournament=NUMBERS[tournament]
+                queries.DATASET,
+                filename=filename,
+                round=round_number,
+                tournament=NUMBERS[tournament],
             )
         except RefusedError as error:
             raise NotReadyError(
@@ -197,7 +170,7 @@ class Numerai(Api):
     def upload_ticket(self, slot: Slot, filename: str) -> Ticket:
         """Leave to upload, together with the rounds that are open just then: one request."""
         data = self._ask(
-            TICKET, filename=filename, tournament=NUMBERS[slot.tournament], modelId=slot.id
+            queries.TICKET, filename=filename, tournament=NUMBERS[slot.tournament], modelId=slot.id
         )
         ticket = data.get("ticket") or {}
         if not ticket.get("url") or not ticket.get("filename"):
@@ -227,7 +200,9 @@ class Numerai(Api):
             "modelId": slot.id,
         }
         try:
-            row = self._send(CREATE, variables, authorization=True)["data"].get("createSubmission")
+            row = self._send(queries.CREATE, variables, authorization=True)["data"].get(
+                "createSubmission"
+            )
         except TransientError as error:
             if error.maybe_done:
                 raise ReplyLostError(
@@ -255,96 +230,5 @@ class Numerai(Api):
         headers = {"Accept": "application/json"}
         if authorization:
             headers["Authorization"] = "Token {}${}".format(*self.token)
-        self._api_requests += 1
         body = {"query": query, "variables": dict(variables or {})}
         return read_graphql(self._transport.post_json(self._url, body, headers))
-
-
-def read_graphql(answer: requests.Response) -> dict[str, Any]:
-    """The JSON of a GraphQL answer; raises what its status, shape or `errors` mean."""
-    host, status = host_of(answer.url), answer.status_code
-    if status in {408, 429} or status >= 500:
-        raise TransientError(
-            f"{host} answered {status}", retry_after=retry_after(answer), maybe_done=status != 429
-        )
-    try:
-        body = answer.json()
-    except ValueError:
-        body = None
-    if isinstance(body, dict) and body.get("errors"):
-        raise answers.graphql_error(body["errors"])
-    if status in {401, 403}:
-        raise TokenError(f"{host} answered {status}", hint="check the API token")
-    if status != 200:
-        raise UnavailableError(f"{host} answered {status}", hint="is NUMERAI_API_URL right?")
-    if not isinstance(body, dict) or not isinstance(body.get("data"), dict):
-        raise TransientError(f"{host} answered something other than JSON data", maybe_done=True)
-    return body
-
-
-def check_stored(answer: requests.Response) -> None:
-    """Raises unless the object store took the file."""
-    host, status = host_of(answer.url), answer.status_code
-    if status in {200, 201, 204}:
-        return
-    if status in {408, 429} or status >= 500:
-        raise TransientError(f"{host} answered {status}", retry_after=retry_after(answer))
-    raise UnavailableError(
-        f"{host} answered {status} to the upload", "the upload address may have expired"
-    )
-
-
-class DatasetSource:
-    """A dataset that can be read from any offset, with a fresh URL whenever the last one has
-    expired.
-    """
-
-    def __init__(
-        self,
-        numerai: Numerai,
-        transport: Transport,
-        tournament: str,
-        round_number: int,
-        filename: str,
-    ) -> None:
-        self.name = filename
-        self._numerai = numerai
-        self._transport = transport
-        self._key = (tournament, round_number, filename)
-        self._url: str | None = None
-
-    @contextmanager
-    def open(self, *, offset: int, etag: str | None) -> Iterator[Body]:
-        """Starts a read at `offset` of the version `etag`; a changed object comes whole, from 0."""
-        if self._url is None:
-            self._url = self._numerai.dataset_url(*self._key)
-        headers = {}
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
-            if etag:
-                headers["If-Range"] = f'"{etag}"'
-        with self._transport.get(self._url, headers) as answer:
-            self._check(answer)
-            yield _body(answer, self._transport.chunks(answer))
-
-    def _check(self, answer: requests.Response) -> None:
-        host, status = host_of(answer.url), answer.status_code
-        if status in {200, 206}:
-            return
-        self._url = None  # expired, or moved: ask for a fresh one
-        if status in {400, 401, 403, 404, 408, 410, 412, 416, 429} or status >= 500:
-            raise TransientError(f"{host} answered {status}", retry_after=retry_after(answer))
-        raise UnavailableError(f"{host} answered {status} for {self.name}")
-
-
-def _body(answer: requests.Response, chunks: Iterator[bytes]) -> Body:
-    etag = answer.headers.get("ETag", "").removeprefix("W/").strip('"') or None
-    length = answer.headers.get("Content-Length", "")
-    if answer.status_code == 200:
-        return Body(0, int(length) if length.isdigit() else None, etag, chunks)
-    # Content-Range: bytes 100-199/200
-    span, _, total = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-    start = span.partition("-")[0]
-    if not start.isdigit():
-        raise TransientError(f"{host_of(answer.url)} sent a part without saying which")
-    return Body(int(start), int(total) if total.isdigit() else None, etag, chunks)

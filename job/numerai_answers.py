@@ -5,48 +5,16 @@ An answer that lacks what it must hold raises `UnavailableError`: it is unknown,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from job.errors import JobError, RefusedError, TokenError, TransientError, UnavailableError
+from job.errors import TokenError, UnavailableError
 from job.tournament import NUMBERS, AccountState, Round, Slot, Submission, TokenInfo
 
 Json = Any
 NAMES = {number: name for name, number in NUMBERS.items()}
-
-LATER = re.compile(
-    r"rate.?limit|too many requests|internal server error|something went wrong|time.?out|try again"
-    r"|temporarily|unavailable",
-    re.IGNORECASE,
-)
-NOT_DONE = re.compile(r"rate.?limit|too many requests", re.IGNORECASE)
-TOKEN = re.compile(
-    r"authenticat|unauthori[sz]ed|not authori[sz]ed|session is invalid|invalid (api )?(token|key)"
-    r"|api key|credentials|scope|permission",
-    re.IGNORECASE,
-)
-
-
-def graphql_error(errors: Json) -> JobError:
-    """The error that a GraphQL `errors` list means: transient, the token, or a definite no."""
-    first = errors[0] if isinstance(errors, list) and errors else errors
-    entry = first if isinstance(first, Mapping) else {}
-    message = str(entry.get("message") or entry.get("detail") or first)[:500]
-    said = f"{entry.get('code', '')} {message}"
-    if LATER.search(said):
-        return TransientError(
-            f"Numerai answered: {message}", maybe_done=NOT_DONE.search(said) is None
-        )
-    if TOKEN.search(said):
-        return TokenError(
-            f"Numerai refuses the API token: {message}",
-            hint="check NUMERAI_PUBLIC_ID and NUMERAI_SECRET_KEY; the token needs the scopes "
-            "upload_submission, read_submission_info and read_user_info",
-        )
-    return RefusedError(f"Numerai answered: {message}")
 
 
 def account_state(data: Mapping[str, Json], tournaments: Mapping[str, str]) -> AccountState:

@@ -42,6 +42,7 @@ class Transport:
         self._session.mount("https://", pool)
         self._session.mount("http://", pool)
         self._count = threading.Lock()
+        self.posts = 0
         self.bytes_downloaded = 0
 
     def close(self) -> None:
@@ -52,6 +53,8 @@ class Transport:
         self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]
     ) -> requests.Response:
         """POSTs JSON and gives the answer whatever its status; redirects are not followed."""
+        with self._count:
+            self.posts += 1
         with self._gate, translated(url):
             return self._session.post(
                 url, json=body, headers=headers, timeout=self._timeout, allow_redirects=False

@@ -11,6 +11,7 @@ from job.errors import ModelError
 
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGBUS, signal.SIGFPE)
 DOING = {"start": "starting", "load": "being loaded", "predict": "predicting"}
+TAIL = 4096
 NOISE = "Extension modules: "  # faulthandler's list, longer than all the rest
 
 
@@ -61,9 +62,9 @@ def garbled(problem: str, tail: str) -> ModelError:
 
 
 def printed(tail: str) -> list[str]:
-    """The last lines that a model printed, under a heading."""
-    lines = [line.rstrip() for line in tail.splitlines()]
-    lines = [line for line in lines if line and not line.startswith(NOISE)]
+    """The last 4 KB that a model printed, under a heading."""
+    kept = [line.rstrip() for line in tail.splitlines() if not line.startswith(NOISE)]
+    lines = [line for line in "\n".join(kept)[-TAIL:].splitlines() if line]
     return ["it printed last:", *(f"  {line}" for line in lines)] if lines else []
 
 

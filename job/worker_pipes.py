@@ -7,7 +7,7 @@ import select
 from contextlib import suppress
 
 REPLY_LIMIT = 1 << 20
-TAIL = 4096
+TAIL = 1 << 15
 CHUNK = 1 << 16
 
 
@@ -61,7 +61,7 @@ class Pipes:
         return line
 
     def tail(self) -> str:
-        """The last 4 KB printed since the last `send`."""
+        """The last 32 KB printed since the last `send`."""
         self._read_output()
         return self._tail.decode("utf-8", "replace")
 

@@ -1,0 +1,67 @@
+"""One GraphQL answer: its JSON, or the error that its status, shape or `errors` mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from job.errors import JobError, RefusedError, TokenError, TransientError, UnavailableError
+from job.transport import host_of, retry_after
+
+Json = Any
+
+LATER = re.compile(
+    r"rate.?limit|too many requests|internal server error|something went wrong|time.?out|try again"
+    r"|temporarily|unavailable",
+    re.IGNORECASE,
+)
+NOT_DONE = re.compile(r"rate.?limit|too many requests", re.IGNORECASE)
+TOKEN = re.compile(
+    r"authenticat|unauthori[sz]ed|not authori[sz]ed|session is invalid|invalid (api )?(token|key)"
+    r"|api key|credentials|scope|permission",
+    re.IGNORECASE,
+)
+
+
+def graphql_error(errors: Json) -> JobError:
+    """The error that a GraphQL `errors` list means: transient, the token, or a definite no."""
+    first = errors[0] if isinstance(errors, list) and errors else errors
+    entry = first if isinstance(first, Mapping) else {}
+    message = str(entry.get("message") or entry.get("detail") or first)[:500]
+    said = f"{entry.get('code', '')} {message}"
+    if LATER.search(said):
+        return TransientError(
+            f"Numerai answered: {message}", maybe_done=NOT_DONE.search(said) is None
+        )
+    if TOKEN.search(said):
+        return TokenError(
+            f"Numerai refuses the API token: {message}",
+            hint="check NUMERAI_PUBLIC_ID and NUMERAI_SECRET_KEY; the token needs the scopes "
+            "upload_submission, read_submission_info and read_user_info",
+        )
+    return RefusedError(f"Numerai answered: {message}")
+
+
+def read_graphql(answer: requests.Response) -> dict[str, Any]:
+    """The JSON of a GraphQL answer; raises what its status, shape or `errors` mean."""
+    host, status = host_of(answer.url), answer.status_code
+    if status in {408, 429} or status >= 500:
+        raise TransientError(
+            f"{host} answered {status}", retry_after=retry_after(answer), maybe_done=status != 429
+        )
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and body.get("errors"):
+        raise graphql_error(body["errors"])
+    if status in {401, 403}:
+        raise TokenError(f"{host} answered {status}", hint="check the API token")
+    if status != 200:
+        raise UnavailableError(f"{host} answered {status}", hint="is NUMERAI_API_URL right?")
+    if not isinstance(body, dict) or not isinstance(body.get("data"), dict):
+        raise TransientError(f"{host} answered something other than JSON data", maybe_done=True)
+    return body
