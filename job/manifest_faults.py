@@ -12,6 +12,7 @@ from job.manifest_schema import Defaults, Model, Schema, shown
 from job.manifest_yaml import Document, Place
 from job.units import perhaps
 
+MAX_FAULTS: Final = 50
 # What pydantic calls a fault, and what we say; `{}` is the value.
 SENTENCES: Final = {
     "missing": "missing",
@@ -31,7 +32,9 @@ def render_faults(document: Document, error: ValidationError | None, *, source: 
             place = detail["loc"]
             found.append((document.line_of(place), place, _sentence(detail)))
     found.sort(key=lambda fault: fault[0])
-    return [_render(source, *fault) for fault in found]
+    rendered = [_render(source, *fault) for fault in found[:MAX_FAULTS]]
+    more = len(found) - len(rendered)
+    return [*rendered, f"and {more:,} more"] if more else rendered
 
 
 def _render(source: str, line: int, place: Place, sentence: str) -> str:

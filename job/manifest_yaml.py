@@ -11,7 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 MAX_BYTES: Final = 2**20
-MAX_VALUES: Final = 500_000  # a text within MAX_BYTES gets there by aliases of aliases only
+MAX_VALUES: Final = 500_000
 MAX_DEPTH: Final = 20
 
 Place = tuple[str | int, ...]
@@ -138,7 +138,9 @@ class _Walk:
     def _bound(self, line: int, place: Place) -> None:
         self.count += 1
         if self.count > MAX_VALUES:
-            raise UnreadableError(f"its aliases unfold to more than {MAX_VALUES:,} values", line)
+            raise UnreadableError(
+                f"more than {MAX_VALUES:,} values once its aliases are followed", line
+            )
         if len(place) > MAX_DEPTH:
             raise UnreadableError("nested too deeply", line)
 

@@ -5,7 +5,7 @@ the file: https://github.com/numerai/numerai-tools. They are written out here be
 asserts (and so checks nothing under `python -O`) and costs 1.1 s and 185 MB to import.
 
 Stricter than Numerai, on purpose, where nothing that this job writes could be meant:
-- rows with more or fewer than two fields, and line ends within quotes;
+- rows with more or fewer than two fields, Signals' optional date column among them;
 - predictions that are not numbers (`True`), though pandas makes numbers of them;
 - a single prediction, whose standard deviation is not defined, and live data without ids;
 - more than 32 MiB.
