@@ -19,6 +19,7 @@ PACKAGE = "numerai_worker"
 def main() -> None:
     """Guard the process, import pandas and pyarrow, say so, then serve until the parent goes."""
     arguments = _arguments()
+    del sys.argv[1:]  # nothing for a model to parse
     _load_package(Path(__file__).resolve().parent)
     guard = importlib.import_module(f"{PACKAGE}.guard")
     guard.die_with_parent(arguments.parent)

@@ -68,7 +68,8 @@ def write_answer(answer: Answer, path: Path, *, key: str) -> int:
 def _index(frame: pd.DataFrame, ids: pd.Index) -> pd.Index:
     key = str(ids.name)
     if key in frame.columns and frame.index.name != key:
-        return pd.Index(frame[key])
+        named: pd.Index = pd.Index(frame[key])
+        return named
     return frame.index
 
 

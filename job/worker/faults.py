@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import pickle
 import platform
 import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 INSTALL_AS = {"sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "PyYAML"}
 VERSIONED = ("numpy", "pandas", "pyarrow", "sklearn", "lightgbm", "xgboost", "cloudpickle")
 LINES = 12
-FRAMES = -6
+HERE = Path(__file__).parent
 
-OTHER_VERSION = "made with another Python or other library versions than this runtime's"
-PICKLE_AGAIN = "save the model again with this runtime's versions, or name a runtime that has them"
+DAMAGE = (pickle.UnpicklingError, KeyError, IndexError, UnicodeDecodeError, OverflowError)
+DAMAGE_NAMES = ("LightGBMError", "error", "LZMAError")  # "error": zlib's and struct's
+SAVE_AGAIN = "save the model again with this runtime's versions, or name a runtime that has them"
 
 
 @dataclass(eq=False)  # not frozen: contextlib sets an exception's traceback
@@ -62,11 +64,9 @@ def explain(error: BaseException, name: str) -> Fault:
     if isinstance(error, Fault):
         return error
     what, why, hint = _cause(error, name)
-    lines = "".join(
-        traceback.format_exception(type(error), error, error.__traceback__, limit=FRAMES)
-    )
+    lines = tuple(_traceback(error))
     traceback.clear_frames(error.__traceback__)
-    return Fault(name, what, why, hint, tuple(lines.strip().splitlines()[-LINES:]))
+    return Fault(name, what, why, hint, lines)
 
 
 def versions() -> dict[str, str]:
@@ -93,27 +93,43 @@ def _cause(error: BaseException, name: str) -> tuple[str, tuple[str, ...], str]:
         hint = "save the model with cloudpickle, which stores code by value"
         return "the model needs code of the script that saved it", (line,), hint
     if name == "load":
-        return f"the model cannot be loaded: {line}", _load_cause(error), PICKLE_AGAIN
+        return (f"the model cannot be loaded: {line}", *_load_cause(error))
     return f"the model raised {line}", (), ""
 
 
-def _load_cause(error: BaseException) -> tuple[str, ...]:
-    if type(error).__name__ in ("UnpicklingError", "KeyError", "LightGBMError"):
-        return ("likely not a file of this format, or damaged",)
-    return (f"likely {OTHER_VERSION} ({_versions_line()})",)
+def _load_cause(error: BaseException) -> tuple[tuple[str, ...], str]:
+    if isinstance(error, OSError):
+        return (), ""
+    if isinstance(error, DAMAGE) or type(error).__name__ in DAMAGE_NAMES:
+        return ("likely damaged, or not of this format",), "check `format`, or upload it again"
+    return (_other_versions(),), SAVE_AGAIN
 
 
 def _missing_module(module: str, line: str) -> tuple[str, tuple[str, ...], str]:
     top = module.partition(".")[0]
-    if top != module and importlib.util.find_spec(top) is not None:
-        why = (f"likely {OTHER_VERSION} ({_versions_line()})",)
-        return f"the model cannot be loaded: {line}", why, PICKLE_AGAIN
+    if top != module and top in sys.modules:
+        return f"the model cannot be loaded: {line}", (_other_versions(),), SAVE_AGAIN
     wanted = INSTALL_AS.get(top, top)
-    return f"the model needs {wanted}", (line,), f"install {wanted} in this runtime"
+    hint = f"install {wanted} in this runtime; if it is your own code, save it with cloudpickle"
+    return f"the model needs {wanted}", (line,), hint
 
 
-def _versions_line() -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions().items())
+def _other_versions() -> str:
+    listed = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return f"likely made with another Python or other library versions than here ({listed})"
+
+
+def _traceback(error: BaseException) -> list[str]:
+    """The last frames of the model's own code; none if it has none."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).parent != HERE
+    ]
+    if not frames:
+        return []
+    lines = [*traceback.format_list(frames), *traceback.format_exception_only(type(error), error)]
+    return "".join(lines).splitlines()[-LINES:]
 
 
 def _one_line(error: BaseException) -> str:

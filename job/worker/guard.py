@@ -66,18 +66,13 @@ def only_here() -> Iterator[None]:
 
 
 def has_children() -> bool:
-    """Whether processes that the model started are still there, ended ones not counted.
-
-    One system call, reaps nothing. True where it cannot be told (macOS before Python 3.13).
-    """
+    """Whether processes that the last model started still run; reaps those that have ended."""
     try:
-        waitid = os.waitid
-    except AttributeError:
-        return True
-    try:
-        return waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
     except ChildProcessError:
         return False
+    return True
 
 
 def _prctl(option: int, value: int) -> None:

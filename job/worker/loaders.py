@@ -7,6 +7,7 @@ of their format comes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ def load_lightgbm(path: Path) -> Any:
     return lightgbm.Booster(model_file=str(path))
 
 
+COMPRESSED = (b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00")  # as joblib.dump has it
+
 FORMATS: dict[str, Callable[[Path], Any]] = {
     "pickle": load_pickle,
     "joblib": load_joblib,
@@ -55,5 +58,23 @@ def load(path: Path, format: str) -> Any:
     loader = FORMATS.get(format)
     if loader is None:
         raise Fault("load", f"unknown format {format!r}", (f"known: {', '.join(FORMATS)}",))
-    with stage("load"):
-        return loader(path)
+    try:
+        with stage("load"):
+            return loader(path)
+    except Fault as fault:
+        likely = looks_like(path)
+        if likely not in (None, format):
+            fault.hint = f"it looks like {likely}: set `format: {likely}`"
+        raise
+
+
+def looks_like(path: Path) -> str | None:
+    """The format that a file's first bytes speak of; None if they do not, or cannot be read."""
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(4096)
+        if head.startswith(b"tree"):
+            return "lightgbm"
+        if b"joblib.numpy_pickle" in head or head.startswith(COMPRESSED):
+            return "joblib"
+        return "pickle" if head.startswith(b"\x80") else None
+    return None

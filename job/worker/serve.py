@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .answers import read_answer, write_answer
-from .data import Frames, use_threads
+from .data import Frames, set_up
 from .faults import Fault, explain, stage
 from .guard import has_children, only_here
 from .loaders import load
@@ -41,7 +41,7 @@ class Session:
     @classmethod
     def prepare(cls, streams: Streams, *, threads: int, sets: int, max_bytes: int) -> Session:
         """A session whose libraries are imported."""
-        use_threads(threads)
+        set_up(threads)
         frames = Frames(sets=sets, max_bytes=max_bytes, threads=threads)
         return cls(frames, Surroundings(streams))
 

@@ -25,6 +25,9 @@ class Streams:
 
     def restore(self) -> None:
         """Point 0, 1 and 2 where they belong, and give `sys` working text streams."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # closed, or not a stream any more
+                stream.flush()
         for spare, standard in ((self._null, 0), (self._stderr, 1), (self._stderr, 2)):
             os.dup2(spare, standard)
         for name, number in (("stdout", 1), ("stderr", 2)):
