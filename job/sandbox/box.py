@@ -208,7 +208,7 @@ class Sandbox:
         return self.traffic.requests()
 
     def peak(self, kind: str = "all") -> int:
-        """The most requests of a kind (`graphql`, `get`, `put`, all) that were under way at once."""
+        """The most requests of a kind (graphql, get, put, all) under way at the same time."""
         return self.traffic.peak(kind)
 
     def on(self, where: str, callback: Hook, *, when: str = "before", match: str = "") -> None:

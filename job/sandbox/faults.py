@@ -133,8 +133,9 @@ class Faults:
         Raises:
             ValueError: no such operation or kind.
         """
-        if kind not in [one.value for one in Kind]:
-            raise ValueError(f"no fault is called {kind!r}{_perhaps(kind, list(Kind))}")
+        kinds = [one.value for one in Kind]
+        if kind not in kinds:
+            raise ValueError(f"no fault is called {kind!r}{_perhaps(kind, kinds)}")
         check_operation(where)
         fault = Fault(where, Kind(kind), match, times, after, **details)  # type: ignore[arg-type]
         with self._lock:

@@ -83,7 +83,7 @@ class Objects:
     def content(
         self, filename: str, *, tournament: int = CLASSIC, round: int | None = None
     ) -> bytes:
-        """The bytes of a file of a round (by default the newest).
+        """The bytes of a file of a round (by default the newest open one).
 
         Raises:
             LookupError: there is no such file.
@@ -98,17 +98,21 @@ class Objects:
         with self._lock:
             self._contents[key] = Stored(content, _md5(content))
 
-    def make_stale(self, filename: str, *, tournament: int = CLASSIC) -> None:
-        """Gives the newest round the file of the round before it.
+    def make_stale(
+        self, filename: str, *, tournament: int = CLASSIC, round: int | None = None
+    ) -> None:
+        """Gives a round (by default the newest open one) the file of the round before it.
 
         Raises:
             LookupError: there is no round before it, or no such file.
         """
-        before = self._rounds.before(self._rounds.newest(tournament))
+        key = self._key(filename, tournament, round)
+        stale = self._rounds.get(tournament, key.round)
+        before = stale and self._rounds.before(stale)
         if before is None:
             raise LookupError("there is no earlier round to take the file from")
         old = self.content(filename, tournament=tournament, round=before.number)
-        self.replace(filename, old, tournament=tournament)
+        self.replace(filename, old, tournament=tournament, round=key.round)
 
     def restore(
         self, filename: str, *, tournament: int = CLASSIC, round: int | None = None
@@ -176,8 +180,8 @@ class Objects:
             return self._contents[key]
 
     def _key(self, filename: str, tournament: int, round_: int | None) -> Key:
-        number = self._rounds.newest(tournament).number if round_ is None else round_
-        return Key(tournament, number, filename)
+        opened = self._rounds.latest_opened(tournament) or self._rounds.newest(tournament)
+        return Key(tournament, opened.number if round_ is None else round_, filename)
 
 
 def _md5(content: bytes) -> str:
