@@ -13,6 +13,7 @@ from job.manifest_yaml import Document, Place
 from job.units import perhaps
 
 MAX_FAULTS: Final = 50
+LONGEST: Final = 300
 # What pydantic calls a fault, and what we say; `{}` is the value.
 SENTENCES: Final = {
     "missing": "missing",
@@ -38,7 +39,10 @@ def render_faults(document: Document, error: ValidationError | None, *, source: 
 
 
 def _render(source: str, line: int, place: Place, sentence: str) -> str:
-    return ": ".join(filter(None, (f"{source}:{line}", _spelt(place), sentence)))
+    text = ": ".join(filter(None, (_spelt(place), sentence)))
+    if not text.isprintable():  # line ends in a key, say
+        text = text.encode("unicode_escape").decode()
+    return f"{source}:{line}: {text if len(text) <= LONGEST else text[:LONGEST] + '...'}"
 
 
 def _spelt(place: Place) -> str:

@@ -49,7 +49,7 @@ def _text(value: object) -> str:
 
 def _name(value: object) -> str:
     name = _text(value)
-    if re.search(r"[\s/\\]", name) or name.startswith("."):
+    if re.search(r"[\s/\\]", name) or name.startswith(".") or len(name) > 100:
         raise ValueError(f"{shown(name)} cannot be a model's name at Numerai")
     return name
 

@@ -123,6 +123,9 @@ class TestValues:
     def test_the_suffix_tells_the_format(self, name: str, expected: str) -> None:
         assert load_one(f"artifact: {name}").format == expected
 
+    def test_an_empty_digest_or_format_counts_as_omitted(self) -> None:
+        assert load_one("artifact: a.pkl", "sha256:", "format:") == load_one("artifact: a.pkl")
+
     def test_a_format_given_beats_the_suffix(self) -> None:
         assert load_one("artifact: m.txt", "format: pickle").format == "pickle"
 
@@ -136,7 +139,7 @@ class TestValues:
             ("features: [x, y]", FeatureList(("x", "y"))),
         ],
     )
-    def test_features(self, line: str, expected: object) -> None:
+    def test_features_may_be_a_set_a_file_or_a_list(self, line: str, expected: object) -> None:
         assert load_one("artifact: a.pkl", line).features == expected
 
     @pytest.mark.parametrize("text", ["600", "600.0", "10m", "'10m'"])
@@ -320,6 +323,7 @@ models:
             ("features: /list.json", "is absolute"),
             ("features: ''", "must be text, not ''"),
             ("features: {a: 1}", "must be text, not a mapping"),
+            (f"features: [{'a' * 200}, {'a' * 200}]", "named twice in the list: aaa"),
             ("data_version: 5.3", "5.3 is a number; write v5.3"),
             ("data_version: 5.3.1", "'5.3.1' is not a version of the data such as v5.3"),
             ("data_version: v5", "'v5' is not a version of the data such as v5.3"),
@@ -348,7 +352,9 @@ models:
         assert lines[0].startswith("m.yaml:5: models[0].")
         assert reason in lines[0]
 
-    @pytest.mark.parametrize("name", ["''", "'a b'", "a/b", "..", "'a\\b'", "3", "", "[a]"])
+    @pytest.mark.parametrize(
+        "name", ["''", "'a b'", "a/b", "..", "'a\\b'", "3", "", "[a]", "a" * 101]
+    )
     def test_a_name_that_no_model_can_have(self, name: str) -> None:
         (fault,) = faults(f"version: 1\nmodels:\n- name: {name}\n  artifact: a.pkl\n")
         assert fault.startswith("m.yaml:3: models[0].name: ")
@@ -369,6 +375,12 @@ models:
         found = faults("".join(f"k{i}: 1\n" for i in range(200)))
         assert len(found) == 51
         assert found[-1] == "and 152 more"
+
+    def test_every_fault_is_one_line_of_bounded_length(self) -> None:
+        text = f'"a\\nb": 1\n{"k" * 120}: 1\nversion: {"1" * 2000}\nmodels: [{{"\\0": 1}}]\n'
+        found = faults(text)
+        assert "m.yaml:1: a\\nb: unknown key" in found
+        assert all(fault.isprintable() and len(fault) < 400 for fault in found)
 
     @given(st.binary(max_size=200))
     def test_any_bytes_give_a_usage_error(self, data: bytes) -> None:
@@ -415,6 +427,10 @@ class TestFile:
             "no such file; perhaps you meant 'models_manifest.yml'",
         )
         assert "NUMERAI_MODELS_DIR" in caught.value.hint
+
+    def test_an_impossible_path_is_a_missing_manifest(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="File name too long"):
+            find_manifest("m" * 300, models_dir=tmp_path, cwd=tmp_path)
 
     def test_a_folder_of_that_name_is_told_from_a_missing_file(self, tmp_path: Path) -> None:
         (tmp_path / "m.yaml").mkdir()

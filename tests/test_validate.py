@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,7 @@ class TestVerdictsEqualNumerais:
         for tournament, column, validate in cases:
             frame = pd.DataFrame({column: universe})
             data = csv(rows, header=f"{column},signal")
-            theirs = _takes(lambda sub, v=validate, f=frame: v(f, sub), data)  # type: ignore[misc]
+            theirs = _takes(partial(validate, frame), data)
             assert theirs == (count >= 100 and not doubled)
             assert we_take(data, universe, RULES[tournament]) == theirs
 
@@ -253,6 +254,11 @@ class TestReasons:
             "the submission's columns are id, pred",
             "  Numerai takes two: id, then prediction or probability",
         ]
+
+    def test_a_third_column_is_refused_as_numerai_does(self) -> None:
+        data = b"id,prediction,era\na,0.1,1\nb,0.9,1\n"
+        assert not numerai_takes(data, ["a", "b"])
+        assert reason(data, ["a", "b"]) == "the submission's columns are id, prediction, era"
 
     @pytest.mark.parametrize("data", [b"", b"\n", b"id,prediction\na,\xff\n", b"\x00" * 100])
     def test_what_is_no_csv_is_one_models_failure(self, data: bytes) -> None:
