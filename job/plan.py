@@ -96,7 +96,7 @@ def _step(
     if wishes.only and model.name not in wishes.only:
         return Skip(model, "not asked for (--only)")
     slot = state.slot(tournament=model.tournament, name=model.name)
-    fault = _fault(model, slot, state.username)
+    fault = slot_fault(model, slot, state.username)
     if fault is not None or slot is None:
         return fault or Fail(model, "not in the account", "")
     round_ = rounds.get(model.tournament)
@@ -105,7 +105,8 @@ def _step(
     return _in_round(model, slot, round_, now, wishes)
 
 
-def _fault(model: ModelSpec, slot: Slot | None, username: str) -> Fail | None:
+def slot_fault(model: ModelSpec, slot: Slot | None, username: str) -> Fail | None:
+    """Why Numerai would take no upload for this model, and the way out; None where it would."""
     if slot is None:
         return Fail(
             model,

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from job.clock import Clock
+from job.commands.prepare import manifest_of, start_logging
 from job.connect import connect
 from job.errors import Exit, JobError, StoppedError, UnavailableError, UsageError
-from job.logs import Redactor, start_log
-from job.manifest import Manifest, find_manifest, read_manifest
+from job.manifest import Manifest
 from job.plan import Wishes
 from job.record import Outcome, RunRecord
 from job.report import WORDS, headline, outcome_word, summary
@@ -32,7 +32,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     clock = Clock()
     try:
         settings = Settings.from_env(environ)
-        redact = _start_log(settings)
+        redact = start_logging(settings)
         manifest = _manifest(settings, args.only)
     except UsageError as error:
         _leave_record(runs_dir_of(environ), error, clock)
@@ -122,24 +122,11 @@ def _show(job: Job, code: Exit, *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _start_log(settings: Settings) -> Redactor:
-    redact = start_log(
-        format=settings.log_format,
-        level=settings.log_level,
-        secrets=[settings.public_id.reveal(), settings.secret_key.reveal()],
-    )
-    for warning in settings.warnings:
-        log.warning(warning)
-    return redact
-
-
 def _manifest(settings: Settings, only: list[str]) -> Manifest:
-    path = find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
-    manifest = read_manifest(path)
+    manifest = manifest_of(settings)
     names = {model.name for model in manifest.models}
-    faults = [
-        f"--only {name}: not in {path}{perhaps(name, names)}" for name in only if name not in names
-    ]
+    unknown = [name for name in only if name not in names]
+    faults = [f"--only {name}: not in {manifest.path}{perhaps(name, names)}" for name in unknown]
     if faults:
         raise UsageError("there is no such model", faults)
     return manifest

@@ -1,0 +1,107 @@
+"""Pure: what can be known before a round -> findings: faults with the exit code they mean,
+warnings, or what is well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from job.errors import Exit, JobError, UsageError
+from job.model_spec import FeatureSet, ModelSpec
+from job.plan import slot_fault
+from job.tournament import AccountState, Slot, TokenInfo
+
+NEEDED_SCOPES = ("upload_submission", "read_submission_info", "read_user_info")
+DANGEROUS_SCOPES = ("stake", "withdraw")
+GRAVEST_FIRST = (Exit.USAGE, Exit.UNAVAILABLE, Exit.MODELS_FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `kind` is ok, warning or fault, and `code` what a fault would exit
+    with.
+    """
+
+    kind: str
+    text: str
+    code: Exit = Exit.OK
+
+
+def ok(text: str) -> Finding:
+    """Something that is as it should be."""
+    return Finding("ok", text)
+
+
+def warning(text: str) -> Finding:
+    """Something that works, and that its user should know of."""
+    return Finding("warning", text)
+
+
+def faults_of(error: JobError, *, subject: str = "") -> list[Finding]:
+    """An error as findings: one per fault of a settings or manifest error, else one."""
+    if isinstance(error, UsageError):
+        return [Finding("fault", text, error.exit_code) for text in error.faults or [error.what]]
+    about = f"{subject}: " if subject else ""
+    return [Finding("fault", f"{about}{error}", error.exit_code)]
+
+
+def exit_code(findings: Iterable[Finding]) -> Exit:
+    """2, 4 or 3, whichever of the faults' codes comes first; 0 without faults."""
+    codes = {finding.code for finding in findings}
+    return next((code for code in GRAVEST_FIRST if code in codes), Exit.OK)
+
+
+def token_findings(info: TokenInfo) -> Iterator[Finding]:
+    """What the API token lacks, and what it may do that this job never does."""
+    missing = [scope for scope in NEEDED_SCOPES if scope not in info.scopes]
+    dangerous = [scope for scope in info.scopes if any(word in scope for word in DANGEROUS_SCOPES)]
+    if missing:
+        lacks = f"API token {info.name} of {info.account} lacks: {', '.join(missing)}"
+        way_out = "scopes cannot be added to a token; make a new one at https://numer.ai/account"
+        yield Finding("fault", f"{lacks}; {way_out}", Exit.UNAVAILABLE)
+    else:
+        yield ok(f"API token {info.name} of {info.account}")
+    if dangerous:
+        yield warning(
+            f"the token can {' and '.join(dangerous)}, which this job never does; "
+            "a token without that is safer"
+        )
+
+
+def slot_findings(models: Iterable[ModelSpec], state: AccountState) -> Iterator[Finding]:
+    """Whether each model is in the account, takes uploads, and is served by nobody else."""
+    for model in models:
+        slot = state.slot(tournament=model.tournament, name=model.name)
+        fault = slot_fault(model, slot, state.username)
+        if fault is not None or slot is None:
+            text = f"{model.name}: {fault.reason}; {fault.hint}" if fault else model.name
+            yield Finding("fault", text, Exit.MODELS_FAILED)
+            continue
+        yield ok(f"{model.name}: in the account of {state.username}")
+        yield from _webhook(slot)
+
+
+def _webhook(slot: Slot) -> Iterator[Finding]:
+    if slot.webhook is not None:
+        yield warning(
+            f"{slot.name}: Numerai calls a webhook when a round opens; "
+            "does another pipeline still submit this model?"
+        )
+
+
+def dataset_findings(models: Iterable[ModelSpec], listed: Collection[str]) -> Iterator[Finding]:
+    """Whether the files that the models will need are published."""
+    needed = dict.fromkeys(name for model in models for name in _datasets(model))
+    for name in needed:
+        if name in listed:
+            yield ok(f"dataset {name}")
+        else:
+            text = f"dataset {name} is not among those that Numerai lists; is data_version right?"
+            yield Finding("fault", text, Exit.UNAVAILABLE)
+
+
+def _datasets(model: ModelSpec) -> Iterator[str]:
+    if isinstance(model.features, FeatureSet):
+        yield f"{model.data_version}/features.json"
+    yield f"{model.data_version}/live.parquet"
