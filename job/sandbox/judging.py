@@ -32,7 +32,7 @@ class Verdict:
     rows: int = 0
 
 
-def judge(csv: bytes, tournament: int, universes: Sequence[tuple[int, Sequence[str]]]) -> Verdict:
+def judge(csv: bytes, tournament: int, universes: Sequence[tuple[int, frozenset[str]]]) -> Verdict:
     """Numerai's rules for a file (numerai_tools.submissions), read as rules, not as code.
 
     Args:
@@ -47,12 +47,13 @@ def judge(csv: bytes, tournament: int, universes: Sequence[tuple[int, Sequence[s
     fault = _header_fault(list(frame.columns), tournament) or _value_fault(frame.iloc[:, 1])
     if fault:
         return Verdict(fault, rows=len(frame))
-    keys = frame.iloc[:, 0]
+    keys = frame.iloc[:, 0].tolist()
     for number, universe in universes:
-        matching = keys[keys.isin(set(universe))]
+        live = [key for key in keys if key in universe]
+        distinct = len(set(live))
         least = len(universe) if tournament == CLASSIC else min(LEAST_OF_UNIVERSE, len(universe))
-        if matching.nunique() >= least:
-            error = "invalid_submission_ids: duplicates" if matching.duplicated().any() else None
+        if distinct >= least:
+            error = "invalid_submission_ids: duplicates" if len(live) > distinct else None
             return Verdict(error, number, len(frame))
     return Verdict("invalid_submission_ids: not all live ids are there", rows=len(frame))
 

@@ -15,7 +15,7 @@ from job.sandbox.judging import judge
 from job.sandbox.objects import Objects
 from job.sandbox.rounds import CLASSIC, Between, Clock, Round, Rounds
 from job.sandbox.submissions import Ledger
-from job.sandbox.synthetic import live_keys
+from job.sandbox.synthetic import live_universe
 
 NOT_SIGNED_IN = "Your session is invalid or has expired."
 NOT_OPEN = "Current round not open for submissions"
@@ -187,6 +187,7 @@ class Service:
             raise Refused("Round not found")
         return round_
 
-    def _universes(self, round_: Round) -> list[tuple[int, tuple[str, ...]]]:
+    def _universes(self, round_: Round) -> list[tuple[int, frozenset[str]]]:
         rounds = [r for r in (round_, self.rounds.before(round_)) if r]
-        return [(r.number, live_keys(self.objects.source(r.tournament, r.number))) for r in rounds]
+        sources = [(r.number, self.objects.source(r.tournament, r.number)) for r in rounds]
+        return [(number, live_universe(source)) for number, source in sources]

@@ -108,6 +108,12 @@ def live_keys(source: Source) -> tuple[str, ...]:
     return tuple(f"{_letters(place)}{suffix}" for place in range(count))
 
 
+@lru_cache(maxsize=64)
+def live_universe(source: Source) -> frozenset[str]:
+    """The same keys, to look them up."""
+    return frozenset(live_keys(source))
+
+
 def datasets(source: Source) -> dict[str, Callable[[], bytes]]:
     """Filename as `listDatasets` gives it -> what builds its bytes."""
     if source.tournament == SIGNALS:

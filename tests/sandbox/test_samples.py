@@ -20,7 +20,7 @@ from job.sandbox import TINY, Sandbox, feature_sets, zoo_names
 from job.sandbox.account import SAMPLE_MODELS
 from job.sandbox.judging import judge
 from job.sandbox.samples import write_samples, write_zoo
-from job.sandbox.synthetic import Source, datasets, live_keys
+from job.sandbox.synthetic import Source, datasets, live_universe
 
 SOURCE = Source(seed=0, tournament=8, round=1400, shape=TINY, versions=("v5.3",))
 
@@ -44,7 +44,7 @@ def benchmarks() -> pd.DataFrame:
 
 def verdict(index: pd.Index[Any], values: Any) -> str | None:
     csv = pd.DataFrame({"id": index, "prediction": values}).to_csv(index=False).encode()
-    return judge(csv, 8, [(1400, live_keys(SOURCE))]).error
+    return judge(csv, 8, [(1400, live_universe(SOURCE))]).error
 
 
 def test_the_manifest_names_models_of_the_default_account(root: Path) -> None:
