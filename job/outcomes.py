@@ -44,7 +44,7 @@ def planned(step: Step) -> ModelResult:
         case Skip(fresh=Fresh() as fresh):
             changes = {
                 "outcome": Outcome.ALREADY_SUBMITTED,
-                "reason": f"{step.reason}{', late' if fresh.late else ''}",
+                "reason": "late" if fresh.late else "",
                 "submission_id": fresh.submission.id,
                 "upload_filename": fresh.submission.filename,
             }

@@ -60,7 +60,12 @@ def summary(results: Sequence[ModelResult]) -> str:
         )
         for result in results
     ]
-    return tabulate(rows, headers=("model", "outcome", "rows", "seconds", "reason or submission"))
+    return tabulate(
+        rows,
+        headers=("model", "outcome", "rows", "seconds", "submission or reason"),
+        disable_numparse=True,
+        colalign=("left", "left", "right", "right", "left"),
+    )
 
 
 def _seconds(result: ModelResult) -> str:
