@@ -112,7 +112,10 @@ class WorkerProcess:
     def _await_ready(self) -> None:
         if self._versions is not None:
             return
-        reply = self._await("start", self._launch.startup, None)
+        try:
+            reply = self._await("start", self._launch.startup, None)
+        except ModelError as error:
+            raise ends.not_started(self._launch.python, error.what, *error.why) from error
         if "fault" in reply:
             fault = reply["fault"]
             raise ends.not_started(self._launch.python, fault["what"], *fault["why"])
@@ -120,23 +123,31 @@ class WorkerProcess:
 
     def _await(self, doing: str, timeout: float, memory: int | None) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
-        look = 0.0
+        next_look = 0.0
         while True:
             now = time.monotonic()
+            look = now >= next_look
+            ended = look and self._popen.poll() is not None
             self._pipes.step(min(deadline - now, self._launch.poll))
-            try:
-                line = self._pipes.line()
-                if line is not None:
-                    return dict(json.loads(line))
-            except ValueError as error:
-                raise ends.garbled(str(error), self._pipes.tail()) from error
-            if now >= look:
-                look = now + self._launch.poll
-                self._check_alive(doing)
+            reply = self._reply()
+            if reply is not None:
+                return reply
+            if ended or not self._pipes.open:
+                raise self._died(doing)
+            if look:
+                next_look = now + self._launch.poll
                 self._check_memory(memory, doing)
             if now >= deadline:
                 self._group.kill()
                 raise ends.overran(doing, timeout, self._pipes.tail())
+
+    def _reply(self) -> dict[str, Any] | None:
+        try:
+            line = self._pipes.line()
+            return None if line is None else dict(json.loads(line))
+        except ValueError as error:
+            self._group.kill()
+            raise ends.garbled(str(error), self._pipes.tail()) from error
 
     def _check_memory(self, limit: int | None, doing: str) -> None:
         used = None if limit is None else self._group.excess(limit)
@@ -144,15 +155,13 @@ class WorkerProcess:
             self._group.kill()
             raise ends.outgrew(used, limit, doing, self._pipes.tail())
 
-    def _check_alive(self, doing: str) -> None:
-        if self._pipes.open and self._popen.poll() is None:
-            return
+    def _died(self, doing: str) -> ModelError:
         with suppress(subprocess.TimeoutExpired):  # it may be on its way out
             self._popen.wait(timeout=GRACE)
         returncode = self._popen.returncode
         self._group.kill()
         versions = ", ".join(f"{k} {v}" for k, v in (self._versions or {}).items())
-        raise ends.died(returncode, doing, versions, self._pipes.tail())
+        return ends.died(returncode, doing, versions, self._pipes.tail())
 
 
 def _spawn(launch: Launch, child_ends: tuple[int, int, int]) -> subprocess.Popen[bytes]:

@@ -8,22 +8,20 @@ outgrows its process costs only itself, and the next model meets a fresh one.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from job.errors import JobError, ModelError
+from job.errors import JobError
 from job.worker_environment import worker_environment
-from job.worker_process import Launch, WorkerProcess
+from job.worker_process import Launch
+from job.worker_succession import Succession
 
 __all__ = ["Needs", "Predicted", "Worker", "worker_environment"]
 
 MIB = 1 << 20
-SLACK = 256 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +84,25 @@ class Worker:
         memory_poll: float = 0.1,
         growth: float = 1.5,
         ceiling: int | None = None,
-        cache_sets: int = 3,
+        cache_sets: int = 4,
         cache_bytes: int = 256 * MIB,
     ) -> None:
-        self._launch = Launch(
+        launch = Launch(
             python=python,
             environment=dict(environment),
             options={"threads": threads, "cache-sets": cache_sets, "cache-bytes": cache_bytes},
             startup=startup,
             poll=memory_poll,
         )
-        self._growth, self._ceiling = growth, ceiling
-        self._first_size: int | None = None
-        self._process: WorkerProcess | None = None
-        self._stopped: JobError | None = None
+        self._processes = Succession(launch, growth=growth, ceiling=ceiling)
         self._load_seconds = 0.0
-        self._state = threading.RLock()
-        self._busy = threading.Lock()
 
     def start(self) -> None:
         """Have a process ready: it imports its libraries while the caller goes on.
 
         Does nothing if there is one. A runtime that cannot be started is reported by `load`.
         """
-        with suppress(JobError):
-            self._running()
+        self._processes.start()
 
     def load(
         self,
@@ -141,7 +133,7 @@ class Worker:
             "format": format,
             "features": None if features is None else list(features),
         }
-        reply = self._exchange(request, timeout=timeout, memory=memory)
+        reply = self._processes.exchange(request, timeout=timeout, memory=memory)
         self._load_seconds = reply["seconds"]["load"]
         columns = None if reply["columns"] is None else tuple(reply["columns"])
         return Needs(reply["kind"], columns, reply["benchmarks"])
@@ -177,7 +169,7 @@ class Worker:
             "out": str(out.absolute()),
             "key": key,
         }
-        reply = self._exchange(request, timeout=timeout, memory=memory)
+        reply = self._processes.exchange(request, timeout=timeout, memory=memory)
         seconds = {"load": self._load_seconds, **reply["seconds"]}
         return Predicted(reply["rows"], reply["decoded"], seconds)
 
@@ -186,16 +178,7 @@ class Worker:
 
         A running request, and every later one, raises `reason`; by default a ModelError.
         """
-        with self._state:
-            if self._stopped is None:
-                self._stopped = reason or ModelError("the model was stopped before it was done")
-            if self._process is not None:
-                self._process.kill()
-        if self._busy.acquire(blocking=False):  # else the running request clears up
-            try:
-                self._discard()
-            finally:
-                self._busy.release()
+        self._processes.stop(reason)
 
     def __enter__(self) -> Self:
         return self
@@ -207,47 +190,3 @@ class Worker:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-
-    def _exchange(
-        self, request: Mapping[str, Any], *, timeout: float, memory: int | None
-    ) -> dict[str, Any]:
-        with self._busy:
-            process = self._running()
-            try:
-                reply = process.exchange(request, timeout=timeout, memory=memory)
-            except BaseException:
-                self._discard()
-                if self._stopped is not None:
-                    raise self._stopped from None
-                raise
-            if "children" in reply:
-                self._settle(process, children=reply["children"])
-            if "fault" in reply:
-                raise process.failure(reply["fault"])
-            return reply
-
-    def _running(self) -> WorkerProcess:
-        with self._state:
-            if self._stopped is None and self._process is None:
-                self._process = WorkerProcess(self._launch)
-                self._first_size = None
-            if self._stopped is not None or self._process is None:
-                raise self._stopped or ModelError("the model process is gone")
-            return self._process
-
-    def _settle(self, process: WorkerProcess, *, children: bool) -> None:
-        """After a model: replace the process if it left others behind or has grown."""
-        if (children and process.has_descendants()) or self._too_large(process.size()):
-            self._discard()
-
-    def _too_large(self, size: int) -> bool:
-        if self._first_size is None:
-            self._first_size = size
-        allowed = max(self._growth * self._first_size, self._first_size + SLACK)
-        return size > allowed or (self._ceiling is not None and size > self._ceiling)
-
-    def _discard(self) -> None:
-        with self._state:
-            process, self._process = self._process, None
-        if process is not None:
-            process.close()

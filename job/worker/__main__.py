@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--replies", type=int, required=True, help="descriptor to write to")
     parser.add_argument("--parent", type=int, required=True, help="process to die with")
     parser.add_argument("--threads", type=int, default=1, help="threads that decode parquet")
-    parser.add_argument("--cache-sets", type=int, default=3, help="column sets kept decoded")
+    parser.add_argument("--cache-sets", type=int, default=4, help="column sets kept decoded")
     parser.add_argument("--cache-bytes", type=int, default=256 << 20, help="bytes kept decoded")
     return parser.parse_args()
 

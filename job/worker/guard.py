@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,12 @@ def prefer_for_oom() -> None:
 
 
 def keep_from_forks(*descriptors: int) -> None:
-    """Close our private descriptors in what the model forks or executes; tie forks to us."""
+    """Close our private descriptors in what the model forks or executes; tie forks to us.
+
+    Only forks of the main thread, where models run, are tied: those of another thread would die
+    with that thread.
+    """
+    main = threading.get_ident()
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
 
@@ -49,7 +55,8 @@ def keep_from_forks(*descriptors: int) -> None:
         for descriptor in descriptors:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if threading.get_ident() == main:
+            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     os.register_at_fork(after_in_child=in_child)
 

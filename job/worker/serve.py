@@ -17,7 +17,8 @@ from .loaders import load
 from .memory import Memory
 from .needs import Needs, needs_of
 from .protocol import Channel, Message
-from .streams import Streams, Surroundings
+from .streams import Streams
+from .surroundings import Surroundings
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from worker_round import ROWS, WIDE, Round, new_worker
+
+from job.workers import Worker
 
 FEATURES = [f"feature_{name}" for name in ("amber", "birch", "cedar", "delta", "ember", "fjord")]
 
@@ -25,3 +29,34 @@ def live_path(live_frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
     path = tmp_path_factory.mktemp("live") / "live.parquet"
     live_frame.to_parquet(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("round")
+    rng = np.random.default_rng(3)
+    index = pd.Index([f"n{i:06x}" for i in range(ROWS)], name="id")
+    values = rng.integers(0, 5, (ROWS, len(WIDE)), dtype=np.int8)
+    live = pd.DataFrame(values, index=index, columns=WIDE)
+    live.insert(0, "era", "1042")
+    live.to_parquet(folder / "live.parquet")
+    benchmarks = pd.DataFrame({"v53_lgbm_ender20": rng.random(ROWS)}, index=index)
+    benchmarks.to_parquet(folder / "live_benchmark_models.parquet")
+    return folder / "live.parquet", folder / "live_benchmark_models.parquet"
+
+
+@pytest.fixture
+def round_(files: tuple[Path, Path], tmp_path: Path) -> Round:
+    return Round(tmp_path, *files)
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    with new_worker(tmp_path_factory.mktemp("worker")) as shared:
+        yield shared
+
+
+@pytest.fixture
+def own_worker(tmp_path: Path) -> Iterator[Worker]:
+    with new_worker(tmp_path) as own:
+        yield own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 
 import lightgbm
 import numpy as np
@@ -56,7 +57,9 @@ class Called:
 
 def lgb(values=X, **settings):
     model = lightgbm.LGBMRegressor(n_estimators=2, min_child_samples=2, verbose=-1, **settings)
-    return model.fit(values, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of LightGBM with scikit-learn 1.6
+        return model.fit(values, Y)
 
 
 @pytest.mark.parametrize(

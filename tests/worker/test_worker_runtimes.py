@@ -11,6 +11,7 @@ import os
 import pickle
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -37,7 +38,7 @@ def candidates() -> list[Path]:
     named = [Path(path) for path in os.environ.get("TEST_PYTHONS", "").split(":") if path]
     on_path = [Path(path) for minor in MINORS if (path := shutil.which(f"python{minor}"))]
     pyenv = Path.home() / ".pyenv" / "versions"
-    return [*named, *sorted(pyenv.glob("3.1[0-9].*/bin/python")), *on_path]
+    return [*named, Path(sys.executable), *sorted(pyenv.glob("3.1[0-9].*/bin/python")), *on_path]
 
 
 @pytest.mark.parametrize("minor", MINORS)

@@ -1,0 +1,103 @@
+"""One model process after another: the next is started when one has ended or grown too large."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from job.errors import JobError, ModelError
+from job.worker_process import Launch, WorkerProcess
+
+SLACK = 256 << 20
+
+
+class Succession:
+    """At most one process at a time. `exchange` is for one thread, `stop` for any.
+
+    Args:
+        launch: how each of them is started.
+        growth: how often its size after its first model a process may reach; 256 MiB more than
+            that size are always allowed.
+        ceiling: bytes that a process may reach after any model; None: no such bound.
+    """
+
+    def __init__(self, launch: Launch, *, growth: float, ceiling: int | None) -> None:
+        self._launch = launch
+        self._growth = growth
+        self._ceiling = ceiling
+        self._first_size: int | None = None
+        self._process: WorkerProcess | None = None
+        self._stopped: JobError | None = None
+        self._state = threading.RLock()
+        self._busy = threading.Lock()
+
+    def start(self) -> None:
+        """Start a process if there is none; whatever is wrong with it is for `exchange` to say."""
+        with suppress(JobError):
+            self._running()
+
+    def exchange(
+        self, request: Mapping[str, Any], *, timeout: float, memory: int | None
+    ) -> dict[str, Any]:
+        """The process's reply.
+
+        Raises:
+            ModelError: the reply is a fault, or there is none: the process is gone.
+            JobError: the reason given to `stop`.
+        """
+        with self._busy:
+            process = self._running()
+            try:
+                reply = process.exchange(request, timeout=timeout, memory=memory)
+            except BaseException:
+                self._discard()
+                if self._stopped is not None:
+                    raise self._stopped from None
+                raise
+            failure = process.failure(reply["fault"]) if "fault" in reply else None
+            if "children" in reply:
+                self._settle(process, children=reply["children"])
+        if failure is not None:
+            raise failure
+        return reply
+
+    def stop(self, reason: JobError | None) -> None:
+        """Kill the process at once, and have no other."""
+        with self._state:
+            if self._stopped is None:
+                self._stopped = reason or ModelError("the model was stopped before it was done")
+            if self._process is not None:
+                self._process.kill()
+        if self._busy.acquire(blocking=False):  # else the running request clears up
+            try:
+                self._discard()
+            finally:
+                self._busy.release()
+
+    def _running(self) -> WorkerProcess:
+        with self._state:
+            if self._stopped is not None:
+                raise self._stopped
+            if self._process is None:
+                self._process = WorkerProcess(self._launch)
+                self._first_size = None
+            return self._process
+
+    def _settle(self, process: WorkerProcess, *, children: bool) -> None:
+        """After a model: part with the process if it left others behind or has grown."""
+        if (children and process.has_descendants()) or self._too_large(process.size()):
+            self._discard()
+
+    def _too_large(self, size: int) -> bool:
+        if self._first_size is None:
+            self._first_size = size
+        allowed = max(self._growth * self._first_size, self._first_size + SLACK)
+        return size > allowed or (self._ceiling is not None and size > self._ceiling)
+
+    def _discard(self) -> None:
+        with self._state:
+            process, self._process = self._process, None
+        if process is not None:
+            process.close()
