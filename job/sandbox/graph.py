@@ -15,7 +15,6 @@ from graphql import (
     GraphQLError,
     GraphQLObjectType,
     GraphQLResolveInfo,
-    GraphQLSchema,
     OperationDefinitionNode,
     Visitor,
     build_schema,
@@ -82,11 +81,6 @@ class Graph:
         if result.errors:
             answer["errors"] = [_error(error) for error in result.errors]
         return answer
-
-    @property
-    def schema(self) -> GraphQLSchema:
-        """The schema that queries are validated against."""
-        return self._schema
 
 
 def operations(query: Query, variables: dict[str, Any] | None) -> tuple[Operation, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from job.manifest import read_manifest
 from job.sandbox import TINY, Sandbox, feature_sets, zoo_names
+from job.sandbox.__main__ import main
 from job.sandbox.account import SAMPLE_MODELS
 from job.sandbox.judging import judge
 from job.sandbox.samples import write_samples, write_zoo
@@ -114,6 +116,17 @@ def test_a_zoo_has_files_that_all_differ_in_three_sizes_and_two_formats(
         names = feature_sets(TINY)[model.features.name]
         assert _trees(loaded) == 200
         assert verdict(live.index, loaded.predict(live[list(names)])) is None
+
+
+@pytest.mark.parametrize(("models", "written"), [([], 4), (["--models", "2"], 2)])
+def test_the_command_writes_the_models_of_its_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: list[str], written: int
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("ends at once"))
+    given = ["--shape", "tiny", "--write-models", str(tmp_path / "new"), *models]
+    assert main(given) == 0
+    assert len(read_manifest(tmp_path / "new" / "models_manifest.yaml").models) == written
 
 
 def _load(path: Path) -> Any:
