@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 
 from job.artifacts import Artifacts
 from job.clock import monotonic_at
 from job.data import RoundData, remove_old_rounds
+from job.errors import UnavailableError
 from job.files import disk_errors
 from job.machine import cores, workers_for
 from job.plan import Submit
@@ -40,7 +41,7 @@ def work_through(job: Job, steps: Sequence[Submit], *, wait_until: float) -> Non
     deadline = None if first.deadline is None else monotonic_at(job.clock, first.deadline)
     retry = Retry(job.clock, job.settings.retry_patience, until=deadline)
     with job.numerai.giving_up_at(deadline), _scratch(job.settings.data_dir) as scratch:
-        data = _round_data(job, first, retry, wait_until)
+        data = _round_data(job, first, retry, wait_until, deadline)
         work = RoundWork(
             steps=left,
             predictor=Predictor(
@@ -65,10 +66,13 @@ def work_through(job: Job, steps: Sequence[Submit], *, wait_until: float) -> Non
         work.run()
 
 
-def _round_data(job: Job, step: Submit, retry: Retry, wait_until: float) -> RoundData:
+def _round_data(
+    job: Job, step: Submit, retry: Retry, wait_until: float, deadline: float | None
+) -> RoundData:
     round_ = step.round
     folder = job.settings.data_dir / round_.tournament
-    remove_old_rounds(folder, current=round_.number)
+    with suppress(UnavailableError):  # an old file that stays is no reason to miss a round
+        remove_old_rounds(folder, current=round_.number)
     return RoundData(
         job.numerai,
         folder / str(round_.number),
@@ -76,7 +80,7 @@ def _round_data(job: Job, step: Submit, retry: Retry, wait_until: float) -> Roun
         clock=job.clock,
         retry=retry,
         stale=stale_digests(job.runs, round_),
-        wait_until=wait_until,
+        wait_until=wait_until if deadline is None else min(wait_until, deadline),
     )
 
 

@@ -147,7 +147,7 @@ def check_dataset(path: Path, proven: bool) -> None:
         try:
             json.loads(path.read_bytes())
         except ValueError as error:
-            raise WrongBytesError(f"{path.name} is not JSON", str(error)) from error
+            raise WrongBytesError(f"{_shown(path)} is not JSON", str(error)) from error
 
 
 def _check_parquet(path: Path, *, pages: bool) -> None:
@@ -161,9 +161,11 @@ def _check_parquet(path: Path, *, pages: bool) -> None:
             for first in range(0, len(names) if pages else 0, COLUMNS_AT_ONCE):
                 file.read(columns=names[first : first + COLUMNS_AT_ONCE])
     except (ArrowException, OSError, ValueError) as error:
-        raise WrongBytesError(f"{path.name} does not decode", str(error).splitlines()[0]) from error
+        raise WrongBytesError(
+            f"{_shown(path)} does not decode", str(error).splitlines()[0]
+        ) from error
     if ids is not None and len(ids.unique()) != len(ids):
-        raise WrongBytesError(f"{path.name} names an id twice")
+        raise WrongBytesError(f"{_shown(path)} names an id twice")
 
 
 def remove_old_rounds(folder: Path, *, current: int) -> None:
@@ -174,6 +176,10 @@ def remove_old_rounds(folder: Path, *, current: int) -> None:
         for number in before[:-1]:
             log.info("removing the data of round %d", number)
             rmtree(folder / str(number))
+
+
+def _shown(path: Path) -> str:
+    return path.name.removeprefix(".").removesuffix(".part")
 
 
 def _note(path: Path) -> Path:

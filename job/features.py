@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from job.data import RoundData
+from job.data import Dataset, RoundData
 from job.errors import ModelError, UnavailableError
 from job.files import disk_errors
 from job.manifest import resolve_inside
@@ -27,7 +27,13 @@ def resolve_features(model: ModelSpec, data: RoundData, *, models_dir: Path) -> 
         case FeatureFile(path):
             return _names_in(resolve_inside(models_dir, path), str(path))
         case FeatureSet(name):
-            return _feature_set(name, data, f"{model.data_version}/features.json")
+            return _feature_set(name, data.get(f"{model.data_version}/features.json"))
+
+
+def features_file(model: ModelSpec) -> str | None:
+    """The dataset that the model's feature names come from, None where they are no published set."""
+    by_name = isinstance(model.features, FeatureSet)
+    return f"{model.data_version}/features.json" if by_name else None
 
 
 def _names_in(path: Path, shown: str) -> list[str]:
@@ -42,20 +48,19 @@ def _names_in(path: Path, shown: str) -> list[str]:
     return _list_of_names(names, shown)
 
 
-def _feature_set(name: str, data: RoundData, filename: str) -> list[str]:
-    dataset = data.get(filename)
+def _feature_set(name: str, dataset: Dataset) -> list[str]:
     with disk_errors(f"cannot read {dataset.path}"):
         content = json.loads(dataset.path.read_bytes())
     try:
         sets = dict(content["feature_sets"])
     except (KeyError, TypeError, ValueError) as error:
-        raise UnavailableError(f"{filename} holds no feature_sets") from error
+        raise UnavailableError(f"{dataset.filename} holds no feature_sets") from error
     if name not in sets:
         raise ModelError(
-            f"{filename} has no feature set {name!r}{perhaps(name, sets)}",
+            f"{dataset.filename} has no feature set {name!r}{perhaps(name, sets)}",
             hint=f"it has: {', '.join(sorted(sets))}",
         )
-    return _list_of_names(sets[name], f"{name} of {filename}")
+    return _list_of_names(sets[name], f"{name} of {dataset.filename}")
 
 
 def _list_of_names(names: Any, shown: str) -> list[str]:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from job.errors import Exit, JobError, UsageError
-from job.model_spec import FeatureSet, ModelSpec
+from job.features import features_file
+from job.model_spec import ModelSpec
 from job.plan import slot_fault
 from job.tournament import AccountState, Slot, TokenInfo
 
@@ -102,6 +103,6 @@ def dataset_findings(models: Iterable[ModelSpec], listed: Collection[str]) -> It
 
 
 def _datasets(model: ModelSpec) -> Iterator[str]:
-    if isinstance(model.features, FeatureSet):
-        yield f"{model.data_version}/features.json"
+    if (features := features_file(model)) is not None:
+        yield features
     yield f"{model.data_version}/live.parquet"

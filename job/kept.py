@@ -11,7 +11,8 @@ from urllib.parse import quote
 from job.artifacts import Artifact
 from job.data import RoundData
 from job.files import read_json, sha256_of, write_whole
-from job.model_spec import ModelSpec
+from job.manifest import resolve_inside
+from job.model_spec import FeatureFile, ModelSpec
 
 VERSION = 1
 """Raised whenever the same model on the same data would be predicted differently."""
@@ -29,8 +30,9 @@ class Kept:
 class KeptPredictions:
     """The prediction files of one round, each with a note that says what it was made from."""
 
-    def __init__(self, data: RoundData) -> None:
+    def __init__(self, data: RoundData, *, models_dir: Path) -> None:
         self._data = data
+        self._models_dir = models_dir
         self._folder = data.folder / "predictions"
 
     def path(self, model: ModelSpec) -> Path:
@@ -43,7 +45,7 @@ class KeptPredictions:
         """
         csv = self.path(model)
         note = read_json(_note(csv))
-        if not isinstance(note, dict) or note.get("key") != _key(model, artifact):
+        if not isinstance(note, dict) or note.get("key") != _key(model, artifact, self._models_dir):
             return None
         here = {name: self._data.here(name) for name in note["datasets"]}
         if any(
@@ -57,7 +59,7 @@ class KeptPredictions:
     def keep(self, model: ModelSpec, artifact: Artifact, kept: Kept) -> None:
         """Notes what the CSV was made from; called once it has been validated."""
         note = {
-            "key": _key(model, artifact),
+            "key": _key(model, artifact, self._models_dir),
             "datasets": dict(kept.datasets),
             "rows": kept.rows,
             "sha256": sha256_of(kept.csv),
@@ -65,14 +67,22 @@ class KeptPredictions:
         write_whole(_note(kept.csv), json.dumps(note).encode())
 
 
-def _key(model: ModelSpec, artifact: Artifact) -> dict[str, object]:
+def _key(model: ModelSpec, artifact: Artifact, models_dir: Path) -> dict[str, object]:
     return {
         "version": VERSION,
         "artifact": artifact.sha256,
         "format": model.format,
-        "features": repr(model.features),
+        "features": _features(model, models_dir),
         "data_version": model.data_version,
     }
+
+
+def _features(model: ModelSpec, models_dir: Path) -> str:
+    """What changes when the model is to read other columns."""
+    if isinstance(model.features, FeatureFile):
+        path = resolve_inside(models_dir, model.features.path)
+        return sha256_of(path) if path.is_file() else "absent"
+    return repr(model.features)
 
 
 def _note(csv: Path) -> Path:

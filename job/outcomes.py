@@ -29,6 +29,18 @@ def failure(error: Exception) -> dict[str, Any]:
     }
 
 
+def unfinished(result: ModelResult, error: Exception | None) -> dict[str, Any]:
+    """The changes to a model's result that the end of the run means for what it had not done."""
+    why = f"{error or 'the run ended before its turn'}"
+    if result.intent_at is None:
+        return {"outcome": Outcome.SKIPPED, "reason": f"not done: {why}"}
+    return {
+        "outcome": Outcome.UNPROVEN,
+        "reason": f"its upload was being registered: {why}",
+        "exit_code": int(Exit.UNAVAILABLE),
+    }
+
+
 def is_fault(error: Exception) -> bool:
     """Whether an error is one that the job does not know: its own fault."""
     return not isinstance(error, JobError)

@@ -135,8 +135,13 @@ def _in_round(model: ModelSpec, slot: Slot, round_: Round, now: datetime, wishes
             return Skip(model, "already submitted", state)
         state = Lacking("already submitted, sent again (--force)")
     if late and not wishes.submit_late:
-        return Miss(
-            model, f"the on-time deadline {round_.close_staking_time:%a %H:%M} UTC has passed"
-        )
+        return Miss(model, _too_late(round_, now))
     deadline = round_.close_time if late else round_.close_staking_time
     return Submit(model, slot, round_, deadline, state.reason)
+
+
+def _too_late(round_: Round, now: datetime) -> str:
+    deadline = f"the on-time deadline {round_.close_staking_time:%a %H:%M} UTC"
+    if now < round_.close_staking_time:
+        return f"{deadline} is less than {UPLOAD_SECONDS:.0f} s away, too near for an upload"
+    return f"{deadline} has passed"

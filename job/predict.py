@@ -14,7 +14,7 @@ from job.artifacts import Artifact, Artifacts
 from job.clock import Clock
 from job.data import Dataset, RoundData, live_ids
 from job.errors import Exit, ModelError
-from job.features import resolve_features
+from job.features import features_file, resolve_features
 from job.kept import Kept, KeptPredictions
 from job.model_spec import ModelSpec
 from job.plan import UPLOAD_SECONDS, Submit
@@ -74,7 +74,7 @@ class Predictor:
         timer = _Timer(self.clock)
         with timer("fetch"):
             artifact = self.artifacts.get(step.model)
-        keeper = KeptPredictions(self.data)
+        keeper = KeptPredictions(self.data, models_dir=self.models_dir)
         kept = keeper.find(step.model, artifact)
         if kept is not None:
             log.info("%s: its validated prediction is here already", step.model.name)
@@ -114,7 +114,7 @@ class Predictor:
         )
         timer.add(predicted.seconds)
         checked = validate_submission(csv, live_ids=self._live_ids(live))
-        used = [live] if benchmarks is None else [live, benchmarks]
+        used = [live, *self._also_used(model, benchmarks)]
         return Kept(csv, checked.rows, {dataset.filename: dataset.sha256 for dataset in used})
 
     def _datasets(self, model: ModelSpec, needs: Needs) -> tuple[Dataset, Dataset | None]:
@@ -122,6 +122,11 @@ class Predictor:
         if not needs.benchmarks:
             return live, None
         return live, self.data.get(f"{model.data_version}/live_benchmark_models.parquet")
+
+    def _also_used(self, model: ModelSpec, benchmarks: Dataset | None) -> list[Dataset]:
+        features = features_file(model)
+        named = [] if features is None else [self.data.get(features)]
+        return named if benchmarks is None else [*named, benchmarks]
 
     def _allowed(self, step: Submit) -> float:
         """Seconds that the model may still take: its own limit, cut by the time left to upload

@@ -12,8 +12,9 @@ from pathlib import Path
 from job.clock import Clock
 from job.commands.prepare import manifest_of, start_logging
 from job.connect import connect
-from job.errors import Exit, JobError, StoppedError, UnavailableError, UsageError
+from job.errors import Exit, JobError, UnavailableError, UsageError
 from job.manifest import Manifest
+from job.outcomes import unfinished
 from job.plan import Wishes
 from job.record import Outcome, RunRecord
 from job.report import WORDS, headline, outcome_word, summary
@@ -41,7 +42,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     runs = Folder(settings.runs_dir)
     with runs.lock(clock.now().isoformat(timespec="seconds")) as holder:
         if holder is not None:
-            log.info("nothing was done: %s holds the lock of %s", holder.text, settings.runs_dir)
+            log.warning("nothing was done: %s holds the lock of %s", holder.text, settings.runs_dir)
             return Exit.OK
         record = RunRecord(runs, started=clock.now(), redact=redact)
         record.save()
@@ -77,11 +78,10 @@ def _run_to_its_end(job: Job, *, as_json: bool) -> Exit:
     if not recorded and code is Exit.OK:
         code = Exit.UNAVAILABLE
     _show(job, code, as_json=as_json)
-    if job.settings.exit_zero and recorded and not isinstance(error, StoppedError):
-        if error is not None:
-            log.error("%s (exit 0 instead of %d: NUMERAI_EXIT_ZERO)", error, code)
-        return Exit.OK
+    if job.settings.exit_zero and recorded:
+        code = Exit.OK
     if isinstance(error, JobError):
+        error.exit_code = code
         raise error
     return code
 
@@ -92,9 +92,8 @@ def _end_record(job: Job, code: Exit, error: Exception | None) -> bool:
     record.api_requests = job.numerai.api_requests
     record.bytes_downloaded = job.numerai.bytes_downloaded
     for result in record.results:
-        if result.outcome is Outcome.PENDING and result.intent_at is None:
-            reason = f"not done: {error or 'the run ended before its turn'}"
-            record.update(result.key, now=now, outcome=Outcome.SKIPPED, reason=reason)
+        if result.outcome is Outcome.PENDING:
+            record.update(result.key, now=now, **unfinished(result, error))
     try:
         record.end(
             outcome=outcome_word(code, record.results),
