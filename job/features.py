@@ -31,7 +31,7 @@ def resolve_features(model: ModelSpec, data: RoundData, *, models_dir: Path) -> 
 
 
 def features_file(model: ModelSpec) -> str | None:
-    """The dataset that the model's feature names come from, None where they are no published set."""
+    """The dataset that names the model's features, None where they are no published set."""
     by_name = isinstance(model.features, FeatureSet)
     return f"{model.data_version}/features.json" if by_name else None
 

@@ -40,9 +40,10 @@ def warning(text: str) -> Finding:
 
 
 def faults_of(error: JobError, *, subject: str = "") -> list[Finding]:
-    """An error as findings: one per fault of a settings or manifest error, else one."""
+    """An error as findings: settings and manifest errors hold many faults, which come together."""
     if isinstance(error, UsageError):
-        return [Finding("fault", text, error.exit_code) for text in error.faults or [error.what]]
+        lines = [line.strip() for line in error.lines()]
+        return [Finding("fault", "\n         ".join(lines), error.exit_code)]
     about = f"{subject}: " if subject else ""
     return [Finding("fault", f"{about}{error}", error.exit_code)]
 

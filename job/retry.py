@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
-from tenacity.wait import wait_random_exponential
+from tenacity.wait import wait_exponential_jitter
 
 from job.clock import Clock
 from job.errors import TransientError, UnavailableError
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
+ROUNDING_SECONDS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Retry:
     patience: float
     until: float | None = None
     backoff: Callable[[RetryCallState], float] = field(
-        default_factory=lambda: wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
+        default_factory=lambda: wait_exponential_jitter(FIRST_WAIT, LONGEST_WAIT, jitter=FIRST_WAIT)
     )
 
     def __call__(self, operation: Callable[[], T], *, what: str) -> T:
@@ -48,8 +49,8 @@ class Retry:
         )
         attempts = Retrying(
             retry=retry_if_exception_type(TransientError),
-            wait=self._wait,
-            stop=lambda state: self.clock.monotonic() + state.upcoming_sleep > end,
+            wait=lambda state: self._wait(state, end - self.clock.monotonic()),
+            stop=lambda state: self._is_over(state, end),
             sleep=self.clock.sleep,
             before_sleep=_log_retry,
             retry_error_callback=lambda state: _give_up(
@@ -58,10 +59,15 @@ class Retry:
         )
         return attempts(operation)
 
-    def _wait(self, state: RetryCallState) -> float:
+    def _wait(self, state: RetryCallState, left: float) -> float:
+        """Seconds until the next try; the last one comes when the patience ends."""
         error = _error(state)
         asked = error.retry_after if isinstance(error, TransientError) else None
-        return max(self.backoff(state), asked or 0.0)
+        return max(min(self.backoff(state), left), asked or 0.0, 0.0)
+
+    def _is_over(self, state: RetryCallState, end: float) -> bool:
+        now = self.clock.monotonic()
+        return now >= end or now + state.upcoming_sleep > end + ROUNDING_SECONDS
 
 
 def _error(state: RetryCallState) -> BaseException | None:
