@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from job.clock import Clock
 from job.errors import TransientError, UnavailableError
@@ -34,7 +34,9 @@ class Retry:
     patience: float
     until: float | None = None
     backoff: Callable[[RetryCallState], float] = field(
-        default_factory=lambda: wait_exponential_jitter(FIRST_WAIT, LONGEST_WAIT, jitter=FIRST_WAIT)
+        default_factory=lambda: (
+            wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT) + wait_random(0, FIRST_WAIT)
+        )
     )
 
     def __call__(self, operation: Callable[[], T], *, what: str) -> T:
