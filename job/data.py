@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -81,6 +82,15 @@ class RoundData:
             except BaseException as error:  # noqa: BLE001 - the callers that wait must have it too
                 future.set_exception(error)
         return future.result()
+
+    def begin(self, filename: str) -> None:
+        """Has the file fetched while the caller goes on; what comes of it is told by `get`."""
+        if filename not in self._files:
+            threading.Thread(target=self._begun, args=(filename,), daemon=True).start()
+
+    def _begun(self, filename: str) -> None:
+        with suppress(Exception):  # whoever gets the file is told
+            self.get(filename)
 
     def _when_ready(self, filename: str) -> Dataset:
         while True:

@@ -91,6 +91,7 @@ class Predictor:
         self, step: Submit, artifact: Artifact, worker: Worker, csv: Path, timer: _Timer
     ) -> Kept:
         model = step.model
+        self.data.begin(_live(model))  # every model needs it; its process is still starting
         with timer("fetch"):
             features = resolve_features(model, self.data, models_dir=self.models_dir)
         allowed = self._allowed(step)
@@ -118,7 +119,7 @@ class Predictor:
         return Kept(csv, checked.rows, {dataset.filename: dataset.sha256 for dataset in used})
 
     def _datasets(self, model: ModelSpec, needs: Needs) -> tuple[Dataset, Dataset | None]:
-        live = self.data.get(f"{model.data_version}/live.parquet")
+        live = self.data.get(_live(model))
         if not needs.benchmarks:
             return live, None
         return live, self.data.get(f"{model.data_version}/live_benchmark_models.parquet")
@@ -145,6 +146,10 @@ class Predictor:
             if live.filename not in self._ids:
                 self._ids[live.filename] = live_ids(live)
             return self._ids[live.filename]
+
+
+def _live(model: ModelSpec) -> str:
+    return f"{model.data_version}/live.parquet"
 
 
 def _prediction(
