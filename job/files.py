@@ -17,7 +17,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Writes a file so that no reader, and no later run, ever sees half of it."""
     with disk_errors(f"cannot write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part = path.with_name(f".{path.name}.part")  # what a killed run left here is overwritten
         try:
             part.write_bytes(data)
             part.replace(path)
