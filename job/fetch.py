@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,6 @@ Check = Callable[[Path, bool], None]
 `WrongBytesError`.
 """
 
-MD5_ETAG = re.compile(r"[0-9a-fA-F]{32}")
 WRONG_BYTES_TRIES = 3
 
 
@@ -51,7 +49,8 @@ def fetch(
 ) -> Fetched:
     """Downloads `source` to `target`, which appears only whole and verified.
 
-    Verified are the length, an ETag that is an MD5, and what `check` raises `WrongBytesError` for.
+    Verified are the length, the MD5 where the server tells it, and what `check` raises
+    `WrongBytesError` for.
     Raises `UnavailableError` when patience ends, or when the bytes stay wrong.
     """
     part = target.with_name(f".{target.name}.part")
@@ -86,9 +85,9 @@ class _Download:
             have = 0  # nothing says that the rest would belong to the same version
         with self.source.open(offset=have, etag=self.etag) as body:
             self._receive(body, have)
-            etag, total = body.etag, body.total
+            total, md5 = body.total, body.md5
         try:
-            self._verify(etag, total)
+            self._verify(total, md5)
         except WrongBytesError as error:
             self._discard(error)
             raise
@@ -111,14 +110,13 @@ class _Download:
             file.flush()
             raise TransientError(f"{self.source.name} ended after {done:,} of {body.total:,} bytes")
 
-    def _verify(self, etag: str | None, total: int | None) -> None:
+    def _verify(self, total: int | None, md5: str | None) -> None:
         size = self.part.stat().st_size
         if total is not None and size != total:
             raise WrongBytesError(f"{self.source.name} has {size:,} bytes instead of {total:,}")
-        proven = bool(etag and MD5_ETAG.fullmatch(etag))
-        if proven and etag and _md5(self.part) != etag.lower():
+        if md5 is not None and _md5(self.part) != md5:
             raise WrongBytesError(f"{self.source.name} came with wrong bytes (MD5)")
-        self.check(self.part, proven)
+        self.check(self.part, md5 is not None)
 
     def _discard(self, error: WrongBytesError) -> None:
         self.wrong += 1

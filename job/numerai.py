@@ -153,7 +153,7 @@ class Numerai(Api):
     def _dataset_url(self, tournament: str, round_number: int, filename: str) -> str:
         """A fresh presigned URL; raises `NotReadyError` when the file is not published yet."""
         try:
-            data = self._ask(
+            data = self._request(
                 queries.DATASET,
                 filename=filename,
                 round=round_number,
@@ -169,9 +169,13 @@ class Numerai(Api):
 
     def upload_ticket(self, slot: Slot, filename: str) -> Ticket:
         """Leave to upload, together with the rounds that are open just then: one request."""
-        data = self._ask(
-            queries.TICKET, filename=filename, tournament=NUMBERS[slot.tournament], modelId=slot.id
-        )
+        with _round_may_turn():
+            data = self._request(
+                queries.TICKET,
+                filename=filename,
+                tournament=NUMBERS[slot.tournament],
+                modelId=slot.id,
+            )
         ticket = data.get("ticket") or {}
         if not ticket.get("url") or not ticket.get("filename"):
             raise UnavailableError(f"Numerai gave no address to upload {filename} to")
@@ -200,19 +204,15 @@ class Numerai(Api):
             "modelId": slot.id,
         }
         try:
-            row = self._send(queries.CREATE, variables, authorization=True)["data"].get(
-                "createSubmission"
-            )
+            with _round_may_turn():
+                data = self._send(queries.CREATE, variables, authorization=True)["data"]
         except TransientError as error:
             if error.maybe_done:
                 raise ReplyLostError(
                     f"no answer to the submission of {slot.name}", *error.lines()
                 ) from error
             raise
-        except RefusedError as error:
-            if "not open" in error.what.lower():
-                raise RoundTurnedError(error.what) from error
-            raise
+        row = data.get("createSubmission")
         if not row or not row.get("id"):
             raise ReplyLostError(f"Numerai gave no id for the submission of {slot.name}")
         number = (row.get("round") or {}).get("number")
@@ -221,6 +221,13 @@ class Numerai(Api):
         )
 
     def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The answer to a question; one that is refused is no model's fault, and leaves it open."""
+        try:
+            return self._request(query, **variables)
+        except RefusedError as error:
+            raise UnavailableError(error.what, hint="nothing is known from that") from error
+
+    def _request(self, query: str, **variables: Any) -> dict[str, Any]:
         data: dict[str, Any] = self.raw_query(query, variables, authorization=True)["data"]
         return data
 
@@ -232,3 +239,14 @@ class Numerai(Api):
             headers["Authorization"] = "Token {}${}".format(*self.token)
         body = {"query": query, "variables": dict(variables or {})}
         return read_graphql(self._transport.post_json(self._url, body, headers))
+
+
+@contextmanager
+def _round_may_turn() -> Iterator[None]:
+    """Tells "Current round not open for submissions" from what Numerai refuses a model."""
+    try:
+        yield
+    except RefusedError as error:
+        if "not open" in error.what.lower():
+            raise RoundTurnedError(error.what) from error
+        raise

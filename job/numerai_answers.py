@@ -30,9 +30,12 @@ def account_state(data: Mapping[str, Json], tournaments: Mapping[str, str]) -> A
 
 
 def rounds(rows: Json, tournament: str) -> tuple[Round, ...]:
-    """The `rounds` field; between rounds it holds nothing, or a null."""
+    """The `rounds` field; between rounds it is empty, or holds a null.
+
+    A field that is null itself says nothing: it must not pass for "no round is open".
+    """
     with _understood("the open rounds"):
-        return tuple(_round(row, tournament) for row in rows or [] if row is not None)
+        return tuple(_round(row, tournament) for row in rows if row is not None)
 
 
 def token_info(row: Json) -> TokenInfo:

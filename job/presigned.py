@@ -4,7 +4,8 @@ offset.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import requests
@@ -12,6 +13,9 @@ import requests
 from job.errors import TransientError, UnavailableError
 from job.tournament import Body
 from job.transport import Transport, host_of, retry_after
+
+MD5 = re.compile(r"[0-9a-fA-F]{32}")
+RANGE_NOT_SATISFIABLE = 416
 
 
 def check_stored(answer: requests.Response) -> None:
@@ -44,33 +48,60 @@ class DatasetSource:
         """Starts a read at `offset` of the version `etag`; a changed object comes whole, from 0."""
         if self._url is None:
             self._url = self._fresh_url()
-        headers = {}
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
-            if etag:
-                headers["If-Range"] = f'"{etag}"'
-        with self._transport.get(self._url, headers) as answer:
+        with self._answer(self._url, offset, etag) as answer:
             self._check(answer)
             yield _body(answer, self._transport.chunks(answer))
+
+    @contextmanager
+    def _answer(self, url: str, offset: int, etag: str | None) -> Iterator[requests.Response]:
+        with self._transport.get(url, _range(offset, etag)) as answer:
+            if not offset or answer.status_code != RANGE_NOT_SATISFIABLE:
+                yield answer
+                return
+        # Nothing follows what is here: it was all, or another version. The whole tells.
+        with self._transport.get(url, {}) as answer:
+            yield answer
 
     def _check(self, answer: requests.Response) -> None:
         host, status = host_of(answer.url), answer.status_code
         if status in {200, 206}:
             return
         self._url = None  # expired, or moved: ask for a fresh one
-        if status in {400, 401, 403, 404, 408, 410, 412, 416, 429} or status >= 500:
+        if status in {400, 401, 403, 404, 408, 410, 412, 429} or status >= 500:
             raise TransientError(f"{host} answered {status}", retry_after=retry_after(answer))
         raise UnavailableError(f"{host} answered {status} for {self.name}")
 
 
+def _range(offset: int, etag: str | None) -> dict[str, str]:
+    if not offset:
+        return {}
+    pinned = {"If-Range": f'"{etag}"'} if etag else {}
+    return {"Range": f"bytes={offset}-", **pinned}
+
+
 def _body(answer: requests.Response, chunks: Iterator[bytes]) -> Body:
     etag = answer.headers.get("ETag", "").removeprefix("W/").strip('"') or None
+    md5 = _md5(etag, answer.headers)
     length = answer.headers.get("Content-Length", "")
     if answer.status_code == 200:
-        return Body(0, int(length) if length.isdigit() else None, etag, chunks)
+        return Body(0, int(length) if length.isdigit() else None, etag, chunks, md5)
     # Content-Range: bytes 100-199/200
     span, _, total = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
     start = span.partition("-")[0]
     if not start.isdigit():
         raise TransientError(f"{host_of(answer.url)} sent a part without saying which")
-    return Body(int(start), int(total) if total.isdigit() else None, etag, chunks)
+    return Body(int(start), int(total) if total.isdigit() else None, etag, chunks, md5)
+
+
+def _md5(etag: str | None, headers: Mapping[str, str]) -> str | None:
+    """The object's MD5, where its ETag is that.
+
+    An ETag of S3 is none for objects in several parts, which shows in its form, nor for encrypted
+    ones, which shows only in other headers:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+    """
+    encryption = headers.get("x-amz-server-side-encryption", "")
+    own_key = headers.get("x-amz-server-side-encryption-customer-algorithm", "")
+    if not etag or not MD5.fullmatch(etag) or encryption.startswith("aws:") or own_key:
+        return None
+    return etag.lower()

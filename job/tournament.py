@@ -118,12 +118,14 @@ class Body:
         start: offset of the first byte; 0 where the server ignored the Range asked for.
         total: length of the whole object in bytes, None where the server does not say.
         etag: the object's entity tag without quotes, None where the server gives none.
+        md5: the whole object's MD5 in hex, None where the server does not tell it.
     """
 
     start: int
     total: int | None
     etag: str | None
     chunks: Iterator[bytes]
+    md5: str | None = None
 
 
 class Source(Protocol):
@@ -160,11 +162,14 @@ class Tournament(Protocol):
         ...
 
     def dataset(self, tournament: str, round_number: int, filename: str) -> Source:
-        """A file published for a round; raises `NotReadyError` when it is not there yet."""
+        """A file published for a round; its `open` raises `NotReadyError` while it is not there."""
         ...
 
     def upload_ticket(self, slot: Slot, filename: str) -> Ticket:
-        """Leave to upload a file for a model. Raises `RefusedError` when Numerai says no."""
+        """Leave to upload a file for a model.
+
+        Raises `RefusedError` when Numerai says no, `RoundTurnedError` when no round takes it.
+        """
         ...
 
     def put(self, ticket: Ticket, csv: Path) -> None:
@@ -175,7 +180,7 @@ class Tournament(Protocol):
         """Registers the stored file as the model's submission, one try.
 
         Raises `ReplyLostError` when it may or may not have been carried out, `TransientError` when
-        it was not, `RefusedError` when Numerai says no.
+        it was not, `RefusedError` when Numerai says no, `RoundTurnedError` when no round takes it.
         """
         ...
 

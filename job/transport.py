@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError, Protocol
 
 from job import __version__
 from job.errors import JobError, TransientError, UnavailableError
+from job.files import disk_errors
 
 AT_ONCE = 4
 CONNECT_SECONDS = 10.0
@@ -38,6 +40,8 @@ class Transport:
         self._timeout = (min(CONNECT_SECONDS, stall), stall)
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"numerai-job/{__version__}"
+        # Without it a line in ~/.netrc would replace the Authorization header.
+        self._session.auth = _unchanged
         pool = HTTPAdapter(pool_connections=AT_ONCE, pool_maxsize=AT_ONCE, max_retries=0)
         self._session.mount("https://", pool)
         self._session.mount("http://", pool)
@@ -62,8 +66,9 @@ class Transport:
 
     def put(self, url: str, file: Path) -> requests.Response:
         """PUTs a file's bytes and gives the answer whatever its status."""
-        with self._gate, translated(url):
+        with disk_errors(f"cannot read {file}"):
             data = file.read_bytes()
+        with self._gate, translated(url):
             return self._session.put(url, data=data, timeout=self._timeout, allow_redirects=False)
 
     @contextmanager
@@ -135,6 +140,19 @@ def host_of(url: str) -> str:
 
 
 def retry_after(answer: requests.Response) -> float | None:
-    """Seconds that the answer's Retry-After asks for; None where absent or a date."""
-    value = answer.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    """Seconds that the answer's Retry-After asks for, be it a number or a date (RFC 9110, 10.2.3);
+    None where absent.
+    """
+    value = answer.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        # Beside the answer's own Date, so that it does not matter what this machine's clock says.
+        sent = parsedate_to_datetime(answer.headers.get("Date", ""))
+        return max(0.0, (parsedate_to_datetime(value) - sent).total_seconds())
+    except (TypeError, ValueError):  # no date, or one without a zone
+        return None
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
