@@ -11,7 +11,7 @@ from itertools import chain, repeat
 
 from job.clock import Clock
 from job.errors import UnavailableError
-from job.round_state import find_upload, is_failed, is_undecided
+from job.round_state import find_upload, is_failed, is_late, is_undecided
 from job.tournament import AccountState, Submission, Tournament
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Numerai shows the upload as a submission."""
+    """Numerai shows the upload as a submission, on time or late."""
 
     submission: Submission
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,10 @@ def _verdict(look: Look, state: AccountState, *, last: bool) -> Verdict | None:
     tournament, name = look.key
     slot = state.slot(tournament=tournament, name=name)
     submission = None if slot is None else find_upload(slot, look.filename)
-    if submission is None:
+    if slot is None or submission is None:
         return Absent() if last else None
     if is_failed(submission):
         return Refused(submission)
     if is_undecided(submission) and not last:
         return None
-    return Proven(submission)
+    return Proven(submission, is_late(slot, submission))

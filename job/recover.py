@@ -51,7 +51,7 @@ def _recent(job: Job) -> list[InFlight]:
 
 def _settled(job: Job, step: Submit, verdict: Verdict | None) -> bool:
     match verdict:
-        case Proven(submission):
+        case Proven(submission) if submission.round_number in {None, step.round.number}:
             changes: dict[str, Any] = {
                 "outcome": Outcome.ALREADY_SUBMITTED,
                 "reason": "found the upload of the run before",

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 TURNS = 3
 """How often a run begins again because the round has turned."""
+TURN_SECONDS = 5.0
+"""What Numerai gets to agree with itself about which round is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def run(job: Job) -> Exit:
             return _work(job, state, wait_until)
         except RoundTurnedError as error:
             log.warning("%s; beginning again for the round that is open now", error)
+            job.clock.sleep(TURN_SECONDS)
     raise RoundTurnedError(f"the round turned {TURNS} times during the run", hint="run again")
 
 

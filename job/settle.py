@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from job.clock import Clock, monotonic_at
-from job.errors import Exit
+from job.errors import Exit, RoundTurnedError
 from job.plan import UPLOAD_SECONDS, Submit
 from job.prove import (
     LOOK_FOR_SECONDS,
@@ -31,6 +31,8 @@ SENDS = 3
 """How often one model is sent at most in a run."""
 NEAR_DEADLINE_SECONDS = 120.0
 """Time before the deadline from which an upload that stays unproven is sent again."""
+LOOK_NEAR_DEADLINE_SECONDS = 10.0
+"""How long it is looked for even then: Numerai may take a moment to show what it has."""
 
 
 @dataclass(slots=True)
@@ -58,26 +60,40 @@ class Settler:
 
         Looking ends when the deadline nears: Numerai keeps the latest valid submission of a round,
         so that sending twice on time costs nothing, and a missed round costs money.
+
+        Raises `RoundTurnedError` when Numerai took an upload for another round than it was made
+        for.
         """
-        near = min(filter(None, (near_deadline(sent.step) for sent in uploads)), default=None)
-        ends = [self.clock.monotonic() + LOOK_FOR_SECONDS]
-        if near is not None:
-            ends.append(monotonic_at(self.clock, near))
-        with self.numerai.giving_up_at(ends[-1] if near is not None else None):
+        end, near = self._ends(uploads)
+        with self.numerai.giving_up_at(near):
             verdicts = read_back(
                 self.numerai,
                 [Look(sent.step.key, sent.filename) for sent in uploads],
                 clock=self.clock,
-                until=min(ends),
+                until=end,
             )
         again = []
         for sent in uploads:
             verdict = verdicts[sent.step.key]
+            _same_round(sent.step, verdict)
             if may_resend and should_resend(sent, verdict, now=self.clock.now()):
                 again.append(sent)
             else:
                 self._write(sent, verdict)
         return again
+
+    def _ends(self, uploads: Sequence[Sent]) -> tuple[float, float | None]:
+        """Until when uploads are looked for, and a question is asked again, because a deadline is
+        near.
+        """
+        now = self.clock.monotonic()
+        deadlines = [near_deadline(sent.step) for sent in uploads]
+        nears = [monotonic_at(self.clock, moment) for moment in deadlines if moment is not None]
+        if not nears:
+            return now + LOOK_FOR_SECONDS, None
+        last = min(nears) + NEAR_DEADLINE_SECONDS - UPLOAD_SECONDS - 1.0
+        near = max(min(nears), min(now + LOOK_NEAR_DEADLINE_SECONDS, last))
+        return min(now + LOOK_FOR_SECONDS, near), near
 
     def _write(self, sent: Sent, verdict: Verdict) -> None:
         changes = _changes(sent, verdict)
@@ -87,6 +103,17 @@ class Settler:
 
     def _note(self, step: Submit, **changes: Any) -> None:
         self.record.update(step.key, now=self.clock.now(), **changes)
+
+
+def _same_round(step: Submit, verdict: Verdict) -> None:
+    if isinstance(verdict, Proven) and verdict.submission.round_number not in {
+        None,
+        step.round.number,
+    }:
+        raise RoundTurnedError(
+            f"the upload of {step.model.name} for round {step.round.number} was taken for round "
+            f"{verdict.submission.round_number}"
+        )
 
 
 def should_resend(sent: Sent, verdict: Verdict, *, now: datetime) -> bool:
@@ -108,15 +135,8 @@ def should_resend(sent: Sent, verdict: Verdict, *, now: datetime) -> bool:
 
 def _changes(sent: Sent, verdict: Verdict) -> dict[str, Any]:
     match verdict:
-        case Proven(submission):
-            late = submission.status == "late" or sent.step.late
-            outcome = Outcome.SUBMITTED_LATE if late else Outcome.SUBMITTED
-            return {
-                "outcome": outcome,
-                "reason": "",
-                "exit_code": 0,
-                "submission_id": submission.id,
-            }
+        case Proven(submission, late):
+            return {**_taken(sent.step, late=late), "submission_id": submission.id}
         case Refused(submission):
             return {
                 "outcome": Outcome.FAILED,
@@ -133,6 +153,18 @@ def _changes(sent: Sent, verdict: Verdict) -> dict[str, Any]:
         "reason": reason,
         "exit_code": int(Exit.UNAVAILABLE),
     }
+
+
+def _taken(step: Submit, *, late: bool) -> dict[str, Any]:
+    if step.late:
+        return {"outcome": Outcome.SUBMITTED_LATE, "reason": "", "exit_code": 0}
+    if late:
+        return {
+            "outcome": Outcome.SUBMITTED_LATE,
+            "reason": "Numerai registered it after the on-time deadline",
+            "exit_code": int(Exit.MISSED),
+        }
+    return {"outcome": Outcome.SUBMITTED, "reason": "", "exit_code": 0}
 
 
 def near_deadline(step: Submit) -> datetime | None:

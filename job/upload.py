@@ -15,7 +15,7 @@ from job.errors import ReplyLostError, RoundTurnedError, UnavailableError
 from job.plan import Submit
 from job.predict import DeadlineError
 from job.retry import Retry
-from job.round_state import current_round
+from job.round_state import current_round, upload_name
 from job.tournament import Receipt, Round, Ticket, Tournament
 
 log = logging.getLogger(__name__)
@@ -56,11 +56,7 @@ class Uploader:
         `DeadlineError` when it is too late, `RefusedError` when Numerai says no.
         """
         ticket, asked = self._stored(step, csv)
-        self._still_current(step, ticket, asked)
-        self._in_time(step)
-        self._clock.check()
-        self._note_intent(step, ticket.filename)
-        receipt = self._register(ticket)
+        receipt = self._register(step, ticket, asked)
         if receipt is not None and receipt.round_number not in {None, step.round.number}:
             raise RoundTurnedError(
                 f"round {step.round.number} turned into {receipt.round_number} during the upload"
@@ -72,7 +68,7 @@ class Uploader:
             self._in_time(step)
             asked = self._clock.monotonic()
             ticket = self._numerai.upload_ticket(
-                step.slot, f"{step.model.name}_{step.round.number}.csv"
+                step.slot, upload_name(step.model.name, step.round.number)
             )
             try:
                 self._numerai.put(ticket, csv)
@@ -99,15 +95,23 @@ class Uploader:
                 f"the deadline {_clock_time(step.deadline)} passed before the upload"
             )
 
-    def _register(self, ticket: Ticket) -> Receipt | None:
+    def _register(self, step: Submit, ticket: Ticket, asked: float) -> Receipt | None:
         try:
             return self._retry(
-                lambda: self._numerai.create(ticket),
+                lambda: self._create(step, ticket, asked),
                 what=f"the submission of {ticket.slot.name} could not be registered",
             )
         except ReplyLostError as error:
             log.warning("%s; it will be looked for before anything is sent again", error)
             return None
+
+    def _create(self, step: Submit, ticket: Ticket, asked: float) -> Receipt:
+        """One try, and none that could meet another round: waiting for a try takes time too."""
+        self._still_current(step, ticket, asked)
+        self._in_time(step)
+        self._clock.check()
+        self._note_intent(step, ticket.filename)
+        return self._numerai.create(ticket)
 
 
 def _clock_time(moment: datetime) -> str:
