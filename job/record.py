@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 SCHEMA = 1
 SUFFIX = ".run.json"
 SAVE_EVERY_SECONDS = 1.0
-LOOK_BACK = 60
+LOOK_BACK = 200
+"""Records read at most: more than are written from one round to the next."""
 INTENTS_LOOK_BACK = 5
 PACKAGES = ("numerapi", "numpy", "pandas", "pyarrow", "joblib", "lightgbm", "scikit-learn")
 
@@ -177,12 +178,11 @@ class InFlight:
 def in_flight(store: Store, rounds: Mapping[str, Round]) -> list[InFlight]:
     """Uploads of these rounds that former runs were registering when they ended, newest first."""
     return [
-        InFlight((row["tournament"], row["model"]), row["upload_filename"], _time(row["intent_at"]))
+        intent
         for record in islice(_newest_first(store), INTENTS_LOOK_BACK)
         for row in record["models"]
-        if row.get("outcome") in {Outcome.PENDING, Outcome.UNPROVEN}
-        and row.get("intent_at")
-        and _number(record, row["tournament"]) == _current(rounds, row["tournament"])
+        if _number(record, row["tournament"]) == _current(rounds, row["tournament"])
+        and (intent := _intent(row)) is not None
     ]
 
 
@@ -190,7 +190,7 @@ def stale_digests(store: Store, round_: Round) -> dict[str, str]:
     """SHA-256 by filename of the live data that the newest record of an earlier round names."""
     for record in _newest_first(store):
         number = _number(record, round_.tournament)
-        rows = [row for row in record["models"] if row.get("tournament") == round_.tournament]
+        rows = [row for row in record["models"] if row["tournament"] == round_.tournament]
         digests = {name: digest for row in rows for name, digest in row["datasets"].items()}
         if digests and number is not None and number < round_.number:
             return {name: digest for name, digest in digests.items() if "/live" in name}
@@ -204,12 +204,41 @@ def _newest_first(store: Store) -> Iterator[dict[str, Any]]:
         except ValueError:
             log.warning("run record %s is not readable and is passed over", name)
             continue
-        if isinstance(record, dict) and record.get("schema") == SCHEMA:
+        if _is_whole(record):
             yield record
 
 
+def _is_whole(record: Any) -> bool:
+    """Whether a record is one of this schema, with all that the next run reads from it."""
+    try:
+        return record["schema"] == SCHEMA and all(
+            isinstance(row["tournament"], str)
+            and isinstance(row["model"], str)
+            and isinstance(row["datasets"], dict)
+            for row in record["models"]
+        )
+    except (KeyError, TypeError):
+        return False
+
+
+def _intent(row: Mapping[str, Any]) -> InFlight | None:
+    """The upload that a model's row leaves open, None where it leaves none."""
+    if row.get("outcome") not in {Outcome.PENDING, Outcome.UNPROVEN}:
+        return None
+    try:
+        at = datetime.fromisoformat(row["intent_at"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not isinstance(row.get("upload_filename"), str) or at.tzinfo is None:
+        return None
+    return InFlight((row["tournament"], row["model"]), row["upload_filename"], at)
+
+
 def _number(record: Mapping[str, Any], tournament: str) -> int | None:
-    number = (record.get("rounds") or {}).get(tournament, {}).get("number")
+    try:
+        number = record["rounds"][tournament]["number"]
+    except (KeyError, TypeError):
+        return None
     return number if isinstance(number, int) else None
 
 
@@ -220,10 +249,6 @@ def _current(rounds: Mapping[str, Round], tournament: str) -> int | None:
 
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def _round(round_: Round) -> dict[str, Any]:
