@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from job import __version__
-from job.units import parse_duration
+from job.units import perhaps
 from job.variables import variables_help
 
 ABOUT = """\
@@ -29,15 +29,24 @@ COMMANDS = {
     "demo": "show the job at work on a sandbox, without an account",
 }
 
+RUN_FLAGS = ("--dry-run", "--only", "--force", "--wait", "--json", "--help")
+
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments as values; `command` is always set. Ends the process for --help and for faults
-    (2).
+    (2), but for those that `run` reports together with what else is wrong: `faults` has a sentence
+    for each flag that is not known.
     """
     words = list(argv)
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help", "--version"}):
         words.insert(0, "run")
-    return _parser().parse_args(words)
+    parser = _parser()
+    args, unknown = parser.parse_known_args(words)
+    if unknown and args.command != "run":
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    flags = [word for word in unknown if word.startswith("-")]
+    args.faults = [f"{word}: unknown{perhaps(word, RUN_FLAGS)}" for word in flags or unknown]
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +92,6 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--wait",
-        type=_duration,
         metavar="DURATION",
         help="wait so long for a round to be open for on-time submission with its data ready",
     )
@@ -94,10 +102,3 @@ def _run_flags(command: argparse.ArgumentParser) -> None:
 
 def _status_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print it as one line of JSON")
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -31,6 +31,14 @@ class Redactor:
         return QUERY.sub(rf"\1?{HIDDEN}", text)
 
 
+_current: list[Redactor] = [Redactor([])]
+
+
+def redacted(text: str) -> str:
+    """The text without what the log is not to show either; for what is not sent through it."""
+    return _current[0](text)
+
+
 class TextFormatter(logging.Formatter):
     """`12:05:01 INFO fetched v5.3/live.parquet`, times in UTC."""
 
@@ -70,6 +78,7 @@ class JsonFormatter(logging.Formatter):
 def start_log(*, format: str, level: str, secrets: Iterable[str]) -> Redactor:
     """Sends the log of job to stderr; other libraries only from warnings on. Gives the redactor."""
     redact = Redactor(secrets)
+    _current[:] = [redact]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(redact) if format == "json" else TextFormatter(redact))
     root = logging.getLogger()

@@ -82,6 +82,26 @@ def runs_dir_of(env: Mapping[str, str]) -> Path | None:
     return folder if given else folder / "runs"
 
 
+def manifest_place_of(env: Mapping[str, str]) -> tuple[str, Path] | None:
+    """The manifest's setting and the models root though other settings are wrong; None where these
+    are.
+    """
+    try:
+        manifest = _value(_named("NUMERAI_MANIFEST"), env)
+        folder = _value(_named("NUMERAI_MODELS_DIR"), env)
+    except ValueError:
+        return None
+    return (manifest, folder) if isinstance(manifest, str) and isinstance(folder, Path) else None
+
+
+def wants_exit_zero(env: Mapping[str, str]) -> bool:
+    """Whether exit 0 is asked for, though other settings are wrong."""
+    try:
+        return _value(_named("NUMERAI_EXIT_ZERO"), env) is True
+    except ValueError:
+        return False
+
+
 def _named(name: str) -> Variable:
     return next(variable for variable in VARIABLES if variable.name == name)
 

@@ -35,7 +35,8 @@ def supervise(work: Callable[[], Exit], *, clock: Clock, timeout: float) -> Exit
     """
     results: list[Exit | BaseException] = []
     thread = threading.Thread(target=_keep_result, args=(work, results), name="run", daemon=True)
-    stop_at = clock.monotonic() + timeout - min(GRACE_SECONDS, timeout / 5)
+    grace = min(GRACE_SECONDS, timeout / 5)
+    stop_at = clock.monotonic() + timeout - grace
     with _signals(clock):
         thread.start()
         while thread.is_alive() and clock.stopping is None:
@@ -44,7 +45,7 @@ def supervise(work: Callable[[], Exit], *, clock: Clock, timeout: float) -> Exit
                 clock.stop(
                     StoppedError(f"the run did not end within {timeout:.0f} s", Exit.UNAVAILABLE)
                 )
-        thread.join(GRACE_SECONDS)
+        thread.join(grace)
     if thread.is_alive():
         reason = clock.stopping or StoppedError("stopped", Exit.TERMINATED)
         raise Abandoned(reason.what, reason.exit_code)

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from job.clock import Clock
-from job.commands.prepare import manifest_of, start_logging
+from job.commands.prepare import prepare
 from job.connect import connect
 from job.errors import Exit, JobError, UnavailableError, UsageError
+from job.logs import redacted
 from job.manifest import Manifest
 from job.outcomes import unfinished
 from job.plan import Wishes
-from job.record import Outcome, RunRecord
+from job.record import ModelResult, Outcome, RunRecord
 from job.report import WORDS, headline, outcome_word, summary
 from job.run import Job, run
-from job.settings import Settings, runs_dir_of
+from job.settings import runs_dir_of, wants_exit_zero
 from job.shield import shield
 from job.store import Folder
 from job.supervise import supervise
-from job.units import perhaps
+from job.units import parse_duration, perhaps
 
 log = logging.getLogger("job.commands.run")
 
@@ -32,11 +34,13 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Runs the job; raises the `JobError` that ended it, once the record holds it."""
     clock = Clock()
     try:
-        settings = Settings.from_env(environ)
-        redact = start_logging(settings)
-        manifest = _manifest(settings, args.only)
+        settings, manifest = prepare(environ, lambda known: _flag_faults(args, known))
     except UsageError as error:
-        _leave_record(runs_dir_of(environ), error, clock)
+        record = _refused(runs_dir_of(environ), error, clock)
+        if record is not None and args.json:
+            _print(_json(record))
+        if record is not None and wants_exit_zero(environ):
+            error.exit_code = Exit.OK
         raise
     shield()
     runs = Folder(settings.runs_dir)
@@ -44,8 +48,10 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         if holder is not None:
             log.warning("nothing was done: %s holds the lock of %s", holder.text, settings.runs_dir)
             return Exit.OK
-        record = RunRecord(runs, started=clock.now(), redact=redact)
-        record.save()
+        record = RunRecord(runs, started=clock.now(), redact=redacted)
+        record.begin(
+            ModelResult(model.name, model.tournament) for model in manifest.models if model.enabled
+        )
         job = Job(
             settings=settings,
             manifest=manifest,
@@ -59,7 +65,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
                 force=args.force,
                 submit_late=settings.late == "submit",
             ),
-            wait=settings.wait if args.wait is None else args.wait,
+            wait=settings.wait if args.wait is None else parse_duration(args.wait),
             dry_run=args.dry_run,
         )
         return _run_to_its_end(job, as_json=args.json)
@@ -77,7 +83,7 @@ def _run_to_its_end(job: Job, *, as_json: bool) -> Exit:
     recorded = _end_record(job, code, error)
     if not recorded and code is Exit.OK:
         code = Exit.UNAVAILABLE
-    _show(job, code, as_json=as_json)
+    _print(_json(job.record) if as_json else _text(job, code))
     if job.settings.exit_zero and recorded:
         code = Exit.OK
     if isinstance(error, JobError):
@@ -107,34 +113,48 @@ def _end_record(job: Job, code: Exit, error: Exception | None) -> bool:
     return True
 
 
-def _show(job: Job, code: Exit, *, as_json: bool) -> None:
-    results = job.record.results
-    if as_json:
-        sys.stdout.write(json.dumps(job.record.as_dict()) + "\n")
+def _print(text: str) -> None:
+    """Prints what the run came to. That nobody reads it, or a full disk, changes nothing of it."""
+    if not text:
         return
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        log.warning("the summary could not be printed: %s", error.strerror)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
+
+
+def _json(record: RunRecord) -> str:
+    return json.dumps(record.as_dict())
+
+
+def _text(job: Job, code: Exit) -> str:
+    results = job.record.results
     rounds = ", ".join(f"{name} round {r.number}" for name, r in job.record.rounds.items())
     if outcome_word(code, results) == "nothing_to_do":
-        sys.stdout.write(f"{rounds or 'no round is open'}: nothing to do ({headline(results)})\n")
-        return
-    if results:
-        sys.stdout.write(f"{summary(results)}\n\n{rounds or 'no round'}: {headline(results)}\n")
-    sys.stdout.flush()
+        return f"{rounds or 'no round is open'}: nothing to do ({headline(results)})"
+    if not results:
+        return ""
+    return f"{summary(results)}\n\n{rounds or 'no round'}: {headline(results)}"
 
 
-def _manifest(settings: Settings, only: list[str]) -> Manifest:
-    manifest = manifest_of(settings)
-    names = {model.name for model in manifest.models}
-    unknown = [name for name in only if name not in names]
-    faults = [f"--only {name}: not in {manifest.path}{perhaps(name, names)}" for name in unknown]
-    if faults:
-        raise UsageError("there is no such model", faults)
-    return manifest
+def _flag_faults(args: Namespace, manifest: Manifest | None) -> Iterator[str]:
+    yield from args.faults
+    try:
+        parse_duration("0" if args.wait is None else args.wait)
+    except ValueError as error:
+        yield f"--wait: {error}"
+    names = {model.name for model in manifest.models} if manifest else set()
+    for name in args.only if manifest else ():
+        if name not in names:
+            yield f"--only {name}: not in the manifest{perhaps(name, names)}"
 
 
-def _leave_record(runs_dir: Path | None, error: UsageError, clock: Clock) -> None:
-    """Leaves a record of a run that was refused, where there is a place for it."""
+def _refused(runs_dir: Path | None, error: UsageError, clock: Clock) -> RunRecord | None:
+    """The record of a run that was refused, where there is a place for it."""
     if runs_dir is None:
-        return
+        return None
     record = RunRecord(Folder(runs_dir), started=clock.now())
     try:
         record.end(
@@ -145,3 +165,5 @@ def _leave_record(runs_dir: Path | None, error: UsageError, clock: Clock) -> Non
         )
     except UnavailableError as problem:
         log.debug("no run record: %s", problem)
+        return None
+    return record
