@@ -223,7 +223,7 @@ def _is_whole(record: Any) -> bool:
 
 def _intent(row: Mapping[str, Any]) -> InFlight | None:
     """The upload that a model's row leaves open, None where it leaves none."""
-    if row.get("outcome") not in {Outcome.PENDING, Outcome.UNPROVEN}:
+    if row.get("outcome") not in (Outcome.PENDING, Outcome.UNPROVEN):
         return None
     try:
         at = datetime.fromisoformat(row["intent_at"])

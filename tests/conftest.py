@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from job.numerai import Numerai
@@ -35,6 +36,9 @@ SCRUBBED = (
 )
 SHORT_SECONDS = 0.05
 """Longer than this, a test sleeps for real only if it is marked slow."""
+
+hypothesis.settings.register_profile("job", deadline=None)
+hypothesis.settings.load_profile("job")
 
 _connect, _connect_ex, _sleep = socket.socket.connect, socket.socket.connect_ex, time.sleep
 _getaddrinfo = socket.getaddrinfo
