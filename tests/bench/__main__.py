@@ -31,9 +31,11 @@ def main() -> int:
         _say(f"nothing to do, {pairs} times")
         nothing = nothing_to_do(zoo, folder, models=NOTHING_MODELS, pairs=pairs)
         _say(f"{MODELS} models, {times} times")
-        many = many_models(zoo, folder, models=MODELS, times=times)
+        turns = many_models(zoo, folder, models=MODELS, times=times)
         memory = peaks(zoo, folder, counts=(MODELS, most), say=_say)
-    sys.stdout.write(f"{machine()}\n\n{table(many, nothing, memory)}\n\n{bound_of(many)}\n")
+    sys.stdout.write(
+        f"{machine()}\n\n{table(MODELS, turns, nothing, memory)}\n\n{bound_of(turns)}\n"
+    )
     return 0
 
 

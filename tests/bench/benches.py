@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from job.sandbox import zoo_names
 from tests.bench.bound import Starts, bound, measure_starts, work_of
 from tests.bench.programs import Run, run, run_job, run_naive
 from tests.bench.service import LATENCY, Service
@@ -19,56 +19,50 @@ ONE_CORE = {0}
 
 
 @dataclass(frozen=True, slots=True)
-class Many:
-    """Medians in seconds, and what the bound is made of."""
+class Turn:
+    """The job beside the plain script, and what the bound is made of; seconds.
 
-    models: int
+    Attributes:
+        work: what the models took in one process on one core, where waiting for the others' CPU
+            does not count.
+        object_bytes: of datasets and predictions on the line.
+    """
+
     naive: float
     job: float
     starts: Starts
     work: float
     object_bytes: int
-    bound: float
+
+    @property
+    def bound(self) -> float:
+        """See `bound`."""
+        return bound(self.starts, self.work, self.object_bytes)
 
 
-def many_models(zoo: Path, folder: Path, *, models: int, times: int) -> Many:
-    """The job beside the plain script, in turns, each on a sandbox of its own.
+def many_models(zoo: Path, folder: Path, *, models: int, times: int) -> list[Turn]:
+    """So many turns; in each, everything is measured once, because machines have moods."""
+    return [_turn(zoo, folder / f"turn-{number}", models) for number in range(times)]
 
-    The bound's work is what the models took in one process on one core, where waiting for the
-    other processes does not count.
-    """
-    naives, jobs, sizes = [], [], []
-    for turn in range(times):
-        with Service(models) as service:
-            naive = run_naive(service, zoo, folder / f"naive-{turn}")
-            service.save_submissions(folder / "naive")
-        with Service(models) as service:
-            job = run_job(service, zoo, folder / f"job-{turn}", models=models)
-            sizes.append(service.log()["object_bytes"])
-            service.save_submissions(folder / "job")
-        check_same(folder / "naive", folder / "job", models)
-        naives.append(naive.seconds)
-        jobs.append(job.seconds)
+
+def _turn(zoo: Path, folder: Path, models: int) -> Turn:
+    with Service(models) as service:
+        naive = run_naive(service, zoo, folder / "naive")
+        service.save_submissions(folder / "theirs")
+    with Service(models) as service:
+        job = run_job(service, zoo, folder / "job", models=models)
+        object_bytes = service.log()["object_bytes"]
+        service.save_submissions(folder / "ours")
+    check_same(folder / "theirs", folder / "ours", models)
     with Service(models) as service:
         alone = run_job(service, zoo, folder / "alone", models=models, cores=ONE_CORE)
-    starts, work = measure_starts(times + 2), work_of(alone.record)
-    size = int(statistics.median(sizes))
-    return Many(
-        models,
-        statistics.median(naives),
-        statistics.median(jobs),
-        starts,
-        work,
-        size,
-        bound(starts, work, size),
-    )
+    return Turn(naive.seconds, job.seconds, measure_starts(3), work_of(alone.record), object_bytes)
 
 
 def check_same(naive: Path, job: Path, models: int) -> None:
     """Ends the bench unless both submitted every model, and the same predictions."""
-    for name in [f"duck_{place:03d}.csv" for place in range(models)]:
-        frames = [pd.read_csv(folder / name, index_col="id") for folder in (naive, job)]
-        theirs, ours = frames
+    for name in [f"{model}.csv" for model in zoo_names(models)]:
+        theirs, ours = (pd.read_csv(folder / name, index_col="id") for folder in (naive, job))
         if not ours.index.equals(theirs.index):
             raise SystemExit(f"{name}: the two submitted different ids")
         if not np.allclose(ours["prediction"], theirs["prediction"], rtol=0, atol=1e-9):
@@ -77,17 +71,17 @@ def check_same(naive: Path, job: Path, models: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """Medians in seconds; requests and object bytes of one run."""
+    """Seconds of each pair of runs; requests and object bytes of one."""
 
     models: int
-    job: float
-    numerapi: float
+    jobs: list[float]
+    imports: list[float]
     graphql: int
     object_bytes: int
 
 
 def nothing_to_do(zoo: Path, folder: Path, *, models: int, pairs: int) -> Nothing:
-    """The job where everything is submitted, in turns with `import numerapi`."""
+    """The job where everything is submitted, in turns with `import numerapi` and a round trip."""
     jobs, imports = [], []
     with Service(models) as service:
         service.submit_all()
@@ -96,14 +90,9 @@ def nothing_to_do(zoo: Path, folder: Path, *, models: int, pairs: int) -> Nothin
             job = run_job(service, zoo, folder / f"nothing-{turn}", models=models)
             log = service.log()
             jobs.append(job.seconds)
-            imports.append(run([sys.executable, "-c", "import numerapi"], {}, folder).seconds)
-    return Nothing(
-        models,
-        statistics.median(jobs),
-        statistics.median(imports) + LATENCY,
-        log["graphql"],
-        log["object_bytes"],
-    )
+            imported = run([sys.executable, "-c", "import numerapi"], {}, folder)
+            imports.append(imported.seconds + LATENCY)
+    return Nothing(models, jobs, imports, log["graphql"], log["object_bytes"])
 
 
 def peaks(

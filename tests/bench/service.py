@@ -101,7 +101,6 @@ def _log(box: Sandbox, _: str) -> dict[str, Any]:
         "graphql": counts["graphql"],
         "objects": len(objects),
         "object_bytes": sum(request.received + request.sent for request in objects),
-        "timeline": [(r.at.timestamp(), r.kind, r.operations, r.path) for r in requests],
     }
 
 

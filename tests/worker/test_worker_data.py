@@ -109,3 +109,12 @@ def test_era_is_left_out_where_live_has_none(frames, live_frame, tmp_path):
     path = tmp_path / "live.parquet"
     live_frame.drop(columns="era").to_parquet(path)
     assert list(frames.read(path, ("era", *TWO), key="id").frame.columns) == list(TWO)
+
+
+def test_values_of_a_row_lie_side_by_side_in_every_copy(frames, live_path, live_frame):
+    read = frames.read(live_path, TWO, key="id")
+    first, second = read.copy(), read.copy()
+    assert first.to_numpy().flags.c_contiguous
+    assert not np.shares_memory(first.to_numpy(), second.to_numpy())
+    first.iloc[:, :] = 0
+    pd.testing.assert_frame_equal(second, live_frame[list(TWO)], check_index_type=False)
