@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from shutil import rmtree
 
@@ -24,7 +25,8 @@ from job.tournament import Round, Tournament
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 20.0
+POLL_SECONDS = (2.0, 5.0, 10.0, 20.0)
+"""Between questions after a file that is not there yet; the last one stays."""
 COLUMNS_AT_ONCE = 256
 
 
@@ -93,14 +95,16 @@ class RoundData:
             self.get(filename)
 
     def _when_ready(self, filename: str) -> Dataset:
-        while True:
+        for pause in chain(POLL_SECONDS, repeat(POLL_SECONDS[-1])):
             try:
                 return self.here(filename) or self._fetch(filename)
             except NotReadyError as error:
-                if self._clock.monotonic() + POLL_SECONDS > self._wait_until:
+                left = self._wait_until - self._clock.monotonic()
+                if left <= 0:
                     raise
-                log.info("%s; asking again in %.0f s", error.what, POLL_SECONDS)
-                self._clock.sleep(POLL_SECONDS)
+                log.info("%s; asking again, %.0f s left", error.what, left)
+                self._clock.sleep(min(pause, left))
+        raise AssertionError("unreachable")
 
     def here(self, filename: str) -> Dataset | None:
         """The file as an earlier run left it, None unless its bytes are still those that were

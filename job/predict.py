@@ -15,6 +15,7 @@ from job.clock import Clock
 from job.data import Dataset, RoundData, live_ids
 from job.errors import Exit, ModelError
 from job.features import features_file, resolve_features
+from job.files import disk_errors
 from job.kept import Kept, KeptPredictions
 from job.model_spec import ModelSpec
 from job.plan import UPLOAD_SECONDS, Submit
@@ -71,6 +72,10 @@ class Predictor:
         Raises `ModelError` for a fault of the model's own, `DeadlineError` when time has run out,
         `UnavailableError` for what the services or the disk withhold.
         """
+        with disk_errors(f"cannot keep the prediction of {step.model.name}"):
+            return self._predict(step, worker)
+
+    def _predict(self, step: Submit, worker: Worker) -> Prediction:
         timer = _Timer(self.clock)
         with timer("fetch"):
             artifact = self.artifacts.get(step.model)

@@ -103,6 +103,9 @@ def _work(job: Job, state: AccountState, wait_until: float) -> Exit:
     job.record.rounds = _current(job, state)
     plan = make_plan(job.manifest.models, state, now=job.clock.now(), wishes=job.wishes)
     job.record.begin(planned(step) for step in plan)
+    for result in job.record.results:
+        if result.exit_code:  # the summary has room for the first line of a reason only
+            log.error("%s: %s: %s", result.model, result.outcome, result.reason)
     steps = [step for step in plan if isinstance(step, Submit)]
     if steps:
         from job.crew import work_through  # brings in pyarrow, psutil and the workers

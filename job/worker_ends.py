@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from job.errors import ModelError
+from job.errors import ModelError, UnavailableError
 
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGBUS, signal.SIGFPE)
 DOING = {"start": "starting", "load": "being loaded", "predict": "predicting"}
@@ -15,8 +15,10 @@ TAIL = 4096
 NOISE = "Extension modules: "  # faulthandler's list, longer than all the rest
 
 
-def from_fault(fault: Mapping[str, Any], tail: str) -> ModelError:
+def from_fault(fault: Mapping[str, Any], tail: str) -> ModelError | UnavailableError:
     """For what the process itself could report."""
+    if fault["stage"] == "write":
+        return UnavailableError(fault["what"], *fault["why"], hint="is there room on the disk?")
     why = (*fault["why"], *fault["traceback"], *printed(tail))
     return ModelError(fault["what"], *why, hint=fault["hint"])
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from job import worker_ends as ends
-from job.errors import ModelError
+from job.errors import ModelError, UnavailableError
+from job.files import disk_errors
 from job.worker_group import Group
 from job.worker_pipes import Pipes
 
@@ -58,6 +59,7 @@ class WorkerProcess:
 
     Raises:
         ModelError: the interpreter cannot be started.
+        UnavailableError: its folder cannot be made.
     """
 
     def __init__(self, launch: Launch) -> None:
@@ -69,6 +71,9 @@ class WorkerProcess:
         except OSError as error:
             self._pipes.close()
             raise ends.not_started(launch.python, str(error)) from error
+        except UnavailableError:
+            self._pipes.close()
+            raise
         finally:
             self._pipes.close_child_ends()
         self._group = Group(self._popen)
@@ -86,7 +91,7 @@ class WorkerProcess:
         self._pipes.send(json.dumps(request).encode() + b"\n")
         return self._await(request["do"], timeout, memory)
 
-    def failure(self, fault: Mapping[str, Any]) -> ModelError:
+    def failure(self, fault: Mapping[str, Any]) -> ModelError | UnavailableError:
         """The error for a fault that the process has reported."""
         return ends.from_fault(fault, self._pipes.tail())
 
@@ -169,7 +174,8 @@ def _spawn(launch: Launch, child_ends: tuple[int, int, int]) -> subprocess.Popen
     home = launch.environment.get("HOME")
     for folder in (home, launch.environment.get("TMPDIR")):
         if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            with disk_errors(f"cannot use {folder}"):
+                Path(folder).mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(  # noqa: S603  the interpreter is the user's choice
         launch.command(requests=requests, replies=replies),
         env=dict(launch.environment),

@@ -29,6 +29,8 @@ from job.units import parse_duration, perhaps
 
 log = logging.getLogger("job.commands.run")
 
+OUTRANKED_BY_THE_DISK = (Exit.OK, Exit.MODELS_FAILED, Exit.MISSED, Exit.NO_ROUND)
+
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Runs the job; raises the `JobError` that ended it, once the record holds it."""
@@ -81,7 +83,7 @@ def _run_to_its_end(job: Job, *, as_json: bool) -> Exit:
         log.exception("unforeseen error")
         error, code = raised, Exit.UNFORESEEN
     recorded = _end_record(job, code, error)
-    if not recorded and code is Exit.OK:
+    if not recorded and code in OUTRANKED_BY_THE_DISK:
         code = Exit.UNAVAILABLE
     _print(_json(job.record) if as_json else _text(job, code))
     if job.settings.exit_zero and recorded:
@@ -136,7 +138,9 @@ def _text(job: Job, code: Exit) -> str:
         return f"{rounds or 'no round is open'}: nothing to do ({headline(results)})"
     if not results:
         return ""
-    return f"{summary(results)}\n\n{rounds or 'no round'}: {headline(results)}"
+    text = f"{summary(results)}\n\n{rounds or 'no round'}: {headline(results)}"
+    folders = {str(Path(r.csv).parent) for r in results if r.csv and r.outcome is Outcome.DRY_RUN}
+    return "\n".join([text, *(f"not uploaded, but left in {folder}" for folder in folders)])
 
 
 def _flag_faults(args: Namespace, manifest: Manifest | None) -> Iterator[str]:

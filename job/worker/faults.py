@@ -27,7 +27,8 @@ class Fault(Exception):  # noqa: N818  not an error of the worker's
     """One model's failure.
 
     Attributes:
-        stage: "start", "load", "data", "predict" or "answer".
+        stage: "start", "load", "data", "predict", "answer", or "write", which is no fault of the
+            model's.
         what: one sentence without full stop.
         why: likely causes, one a line.
         hint: what to do next.
@@ -81,6 +82,8 @@ def versions() -> dict[str, str]:
 
 def _cause(error: BaseException, name: str) -> tuple[str, tuple[str, ...], str]:
     line = _one_line(error)
+    if name == "write":
+        return "the prediction cannot be written", (line,), ""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing_module(error.name, line)
     if isinstance(error, SystemExit):

@@ -88,9 +88,11 @@ class Session:
             given = [live.copy(), *self._benchmarks(loaded.needs, request)]
         with stage("predict"), clock.measure("predict"):
             returned = _call(loaded, given)
-        with stage("answer"), clock.measure("write"):
-            answer = read_answer(returned, live.frame.index, kind=loaded.needs.kind)
-            rows = write_answer(answer, Path(request["out"]), key=key)
+        with clock.measure("write"):
+            with stage("answer"):
+                answer = read_answer(returned, live.frame.index, kind=loaded.needs.kind)
+            with stage("write"):
+                rows = write_answer(answer, Path(request["out"]), key=key)
         decoded = 0 if live.cached else live.frame.shape[1]
         return {"rows": rows, "decoded": decoded, "seconds": clock.seconds}
 

@@ -50,14 +50,14 @@ def slow(seconds: float, beacon: str) -> Function:
     return predict
 
 
-def counting(log: str) -> Function:
+def counting(log: str, line: str = "predicted") -> Function:
     """Adds a line to `log` each time it predicts."""
 
     def predict(live_features: Any) -> Any:
         from pathlib import Path
 
         with Path(log).open("a") as file:
-            file.write("predicted\n")
+            file.write(f"{line}\n")
         return live_features.iloc[:, -1].rank(pct=True).to_frame("prediction")
 
     return predict
@@ -195,7 +195,7 @@ def odd() -> dict[str, Function]:
 
     def changes_input(live_features: Any) -> Any:
         answer = live_features.iloc[:, -1].rank(pct=True).to_frame("prediction")
-        live_features.loc[:, :] = 0
+        live_features.iloc[:, 1:] = 0
         live_features.drop(live_features.index[10:], inplace=True)
         return answer
 
