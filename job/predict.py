@@ -110,7 +110,8 @@ class Predictor:
         artifact.check_unchanged()
         with timer("fetch"):
             live, benchmarks = self._datasets(model, needs)
-        csv.parent.mkdir(parents=True, exist_ok=True)
+        with disk_errors(f"cannot write {csv}"):
+            csv.parent.mkdir(parents=True, exist_ok=True)
         predicted = worker.predict(
             live.path,
             None if benchmarks is None else benchmarks.path,

@@ -30,7 +30,8 @@ def recover(job: Job, steps: Sequence[Submit]) -> list[Submit]:
     if not recent:
         return list(steps)
     log.info("looking for %d uploads that the run before may have made", len(recent))
-    looked_for = max(intent.at for intent in recent) + timedelta(seconds=LOOK_FOR_SECONDS)
+    newest = min(max(intent.at for intent in recent), job.clock.now())  # clocks are set back, too
+    looked_for = newest + timedelta(seconds=LOOK_FOR_SECONDS)
     near = min(filter(None, map(near_deadline, steps)), default=looked_for)
     with job.numerai.giving_up_at(monotonic_at(job.clock, near)):
         verdicts = read_back(

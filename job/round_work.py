@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from job.clock import Clock
-from job.errors import RoundTurnedError
+from job.errors import Exit, RoundTurnedError, StoppedError
 from job.lanes import Lanes
 from job.outcomes import failure, is_fault
 from job.plan import Submit
@@ -42,6 +42,7 @@ class RoundWork:
     clock: Clock
     dry_run: bool
     _turned: RoundTurnedError | None = None
+    _over: bool = False
     _uploads: list[Future[Sent | None]] = field(default_factory=list)
 
     def run(self) -> None:
@@ -62,7 +63,12 @@ class RoundWork:
             self._wait(self._uploads, lanes)
             sent = [upload.result() for upload in self._uploads]
             self._settle([one for one in sent if one is not None], pool, lanes)
+        except Exception as error:
+            lanes.stop(StoppedError(f"the work was ended: {error}", Exit.UNFORESEEN))
+            raise
         finally:
+            # An upload that outlasts its round must not write into what the next one records.
+            self._over = self._turned is not None
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _wait(self, futures: Iterable[Future[Any]], lanes: Lanes) -> None:
@@ -108,7 +114,8 @@ class RoundWork:
             return None
         seconds = {**prediction.seconds, "upload": round(self.clock.monotonic() - started, 4)}
         self._note(step, seconds=seconds)
-        self.settler.registered(sent)
+        if not self._over:
+            self.settler.registered(sent)
         return sent
 
     def _settle(self, sent: list[Sent], pool: ThreadPoolExecutor, lanes: Lanes) -> None:
@@ -138,4 +145,5 @@ class RoundWork:
         self._note(step, **changes)
 
     def _note(self, step: Submit, **changes: Any) -> None:
-        self.record.update(step.key, now=self.clock.now(), **changes)
+        if not self._over:
+            self.record.update(step.key, now=self.clock.now(), **changes)

@@ -89,9 +89,10 @@ class Folder:
                 holder: Holder | None = self._holder()
             else:
                 holder = None
+        try:
+            if holder is None:
                 note = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
                 self.write(HOLDER, json.dumps(note).encode())
-        try:
             yield holder
         finally:
             lock.release()
