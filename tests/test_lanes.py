@@ -1,0 +1,221 @@
+"""Models go to the lanes in the plan's order, and what happens in one lane stays there."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import wait
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from job.errors import Exit, JobError, ModelError, StoppedError
+from job.lanes import Agenda, Lanes
+from job.model_spec import FeatureSet
+from job.outcomes import planned
+from job.plan import Submit
+from job.predict import Prediction
+from job.record import RunRecord
+from job.retry import Retry
+from job.round_work import RoundWork
+from job.settle import Settler
+from job.store import Folder
+from job.upload import Uploader
+from job.workers import Worker
+from tests.builders import a_step
+from tests.clock import NOON, FakeClock
+from tests.fakes import FakeNumerai
+
+
+class Idle:
+    """A worker that does nothing and knows whether it was stopped."""
+
+    def __init__(self) -> None:
+        self.stopped: JobError | None = None
+        self.entered = 0
+
+    def __enter__(self) -> Idle:
+        self.entered += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.entered -= 1
+
+    def start(self) -> None:
+        """Nothing is to be started."""
+
+    def stop(self, reason: JobError | None = None) -> None:
+        self.stopped = self.stopped or reason
+
+
+def workers(count: int) -> list[Worker]:
+    return [cast(Worker, Idle()) for _ in range(count)]
+
+
+def step(name: str, *, priority: int = 0, features: str | None = None) -> Submit:
+    wanted = None if features is None else FeatureSet(features)
+    given = a_step(name)
+    return replace(given, model=replace(given.model, priority=priority, features=wanted))
+
+
+def names(agenda: Agenda, last: Submit | None = None) -> list[str]:
+    taken = []
+    while (last := agenda.take(last)) is not None:
+        taken.append(last.model.name)
+    return taken
+
+
+def test_a_lane_stays_with_its_columns_among_equal_priorities() -> None:
+    agenda = Agenda(
+        [step("a", features="small"), step("b", features="all"), step("c", features="small")]
+    )
+    assert names(agenda) == ["a", "c", "b"]
+
+
+def test_columns_never_outrank_priority() -> None:
+    steps = [
+        step("a", priority=2, features="small"),
+        step("b", priority=1, features="all"),
+        step("c", features="small"),
+    ]
+    assert names(Agenda(steps)) == ["a", "b", "c"]
+
+
+@given(
+    models=st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from(["small", "all", None])), max_size=8
+    )
+)
+def test_every_model_is_taken_once_by_priority(models: list[tuple[int, str | None]]) -> None:
+    steps = [step(f"m{n}", priority=p, features=f) for n, (p, f) in enumerate(models)]
+    steps.sort(key=lambda one: -one.model.priority)
+    taken = names(Agenda(steps))
+    assert sorted(taken) == sorted(one.model.name for one in steps)
+    priority = {one.model.name: one.model.priority for one in steps}
+    assert [priority[name] for name in taken] == sorted(priority.values(), reverse=True)
+
+
+def test_one_models_failure_leaves_the_lane_to_the_next() -> None:
+    told: dict[str, Any] = {}
+
+    def work(step: Submit, worker: Worker) -> Prediction:
+        if step.model.name == "bad":
+            raise ZeroDivisionError("oops")
+        return cast(Prediction, "predicted")
+
+    steps = [step("bad"), step("good")]
+    lanes = Lanes(
+        steps, workers(1), work=work, done=lambda s, result: told.update({s.model.name: result})
+    )
+    for future in lanes.start():
+        future.result(10.0)
+    assert isinstance(told["bad"], ZeroDivisionError)
+    assert told["good"] == "predicted"
+
+
+def test_a_stop_takes_no_further_model_and_stops_every_worker() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    taken: list[str] = []
+
+    def work(step: Submit, worker: Worker) -> Prediction:
+        taken.append(step.model.name)
+        begun.set()
+        go_on.wait(10.0)
+        raise ModelError("stopped")
+
+    crew = workers(2)
+    lanes = Lanes([step("a"), step("b"), step("c")], crew[:1], work=work, done=lambda *_: None)
+    futures = lanes.start()
+    assert begun.wait(10.0)
+    lanes.stop(StoppedError("terminated", Exit.TERMINATED))
+    go_on.set()
+    wait(futures, timeout=10.0)
+    assert taken == ["a"]
+    idle = cast(Idle, crew[0])
+    assert idle.stopped is not None
+    assert idle.entered == 0
+
+
+class Bench:
+    """A round's work on the fake, with predictions that are there at once."""
+
+    def __init__(self, clock: FakeClock, folder: Path, *, lanes: int = 1) -> None:
+        self.clock = clock
+        self.numerai = FakeNumerai(clock)
+        self.numerai.rounds["classic"] = [a_step().round]
+        self.steps = [a_step(name) for name in ("mallard", "teal")]
+        for one in self.steps:
+            self.numerai.add_model(one.model.name)
+        self.record = RunRecord(Folder(folder / "runs"), started=NOON)
+        self.record.begin(map(planned, self.steps))
+        self.csv = folder / "p.csv"
+        self.csv.write_bytes(b"id,prediction\n")
+        self.crew = workers(lanes)
+        self.predictor: Any = SimpleNamespace(predict=self.predict)
+        self.work = RoundWork(
+            steps=self.steps,
+            predictor=self.predictor,
+            uploader=Uploader(
+                self.numerai,
+                clock=clock,
+                retry=Retry(clock, 30.0),
+                note_intent=lambda *_: None,
+            ),
+            settler=Settler(self.numerai, self.record, clock),
+            workers=self.crew,
+            record=self.record,
+            clock=clock,
+            dry_run=False,
+        )
+
+    def predict(self, step: Submit, worker: Worker) -> Prediction:
+        return Prediction(self.csv, 1, "0" * 64, {}, {}, kept=False)
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [str(result.outcome) for result in self.record.results]
+
+
+@pytest.fixture
+def bench(clock: FakeClock, tmp_path: Path) -> Bench:
+    return Bench(clock, tmp_path)
+
+
+def test_a_rounds_work_submits_and_proves_every_model(bench: Bench) -> None:
+    bench.work.run()
+    assert bench.outcomes == ["submitted", "submitted"]
+    assert len(bench.numerai.submissions) == 2
+    assert bench.numerai.calls.count("account_state") == 1
+
+
+def test_a_fault_of_a_lane_itself_stops_the_others(bench: Bench) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    bench.record.update = broken  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="No space left"):
+        bench.work.run()
+    assert all(cast(Idle, worker).stopped is not None for worker in bench.crew)
+
+
+def test_an_upload_that_outlasts_its_round_leaves_the_next_ones_record_alone(
+    bench: Bench,
+) -> None:
+    bench.work._over = True
+    before = bench.record.results
+    bench.work._failed(bench.steps[0], ModelError("too late to tell"))
+    assert bench.work._send(bench.steps[1], bench.predict(bench.steps[1], bench.crew[0]))
+    assert bench.record.results == before
+
+
+def test_a_stop_ends_the_work_and_leaves_what_was_done(bench: Bench, clock: FakeClock) -> None:
+    stop = StoppedError("terminated", Exit.TERMINATED)
+    bench.numerai.before("create", lambda: clock.stop(stop))
+    with pytest.raises(StoppedError):
+        bench.work.run()
+    assert len(bench.numerai.submissions) == 1
+    assert sorted(bench.outcomes) == ["pending", "unproven"]
