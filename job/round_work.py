@@ -5,7 +5,7 @@ at the end.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 STOP_SECONDS = 7.0
 """What a stop leaves to uploads in flight."""
 HEARTBEAT_SECONDS = 0.2
+LOST_SECONDS = 5.0
+"""How long a lost answer waits for the last model before it is looked for on its own."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class RoundWork:
     _turned: RoundTurnedError | None = None
     _over: bool = False
     _uploads: list[Future[Sent | None]] = field(default_factory=list)
+    _settled: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         """Predicts, uploads and proves every step.
@@ -59,10 +62,9 @@ class RoundWork:
             done=lambda step, result: self._predicted(step, result, pool),
         )
         try:
-            self._wait(lanes.start(), lanes)
+            self._wait(lanes.start(), lanes, meanwhile=lambda: self._settle_lost(pool, lanes))
             self._wait(self._uploads, lanes)
-            sent = [upload.result() for upload in self._uploads]
-            self._settle([one for one in sent if one is not None], pool, lanes)
+            self._settle(self._sent(), pool, lanes)
         except Exception as error:
             lanes.stop(StoppedError(f"the work was ended: {error}", Exit.UNFORESEEN))
             raise
@@ -71,7 +73,13 @@ class RoundWork:
             self._over = self._turned is not None
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _wait(self, futures: Iterable[Future[Any]], lanes: Lanes) -> None:
+    def _wait(
+        self,
+        futures: Iterable[Future[Any]],
+        lanes: Lanes,
+        *,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
         """Waits for all, ends early for a stop or when the round has turned."""
         waiting = set(futures)
         while waiting:
@@ -84,6 +92,8 @@ class RoundWork:
                     upload.cancel()
                 wait([*waiting, *self._uploads], timeout=STOP_SECONDS)
                 raise reason
+            if waiting:
+                meanwhile()
 
     def _predicted(
         self, step: Submit, result: Prediction | Exception, pool: ThreadPoolExecutor
@@ -117,6 +127,25 @@ class RoundWork:
         if not self._over:
             self.settler.registered(sent)
         return sent
+
+    def _sent(self) -> list[Sent]:
+        """The uploads that are under way to Numerai's books and have not been settled yet."""
+        done = [one.result() for one in self._uploads if one.done() and not one.cancelled()]
+        return [sent for sent in done if sent is not None and sent.filename not in self._settled]
+
+    def _settle_lost(self, pool: ThreadPoolExecutor, lanes: Lanes) -> None:
+        """Settles lost answers while models still run: the last one may take until the deadline."""
+        before = self.clock.monotonic() - LOST_SECONDS
+        lost = [sent for sent in self._sent() if sent.receipt is None and sent.at <= before]
+        if not lost:
+            return
+        self._settled.update(sent.filename for sent in lost)
+        try:
+            self._settle(lost, pool, lanes)
+        except RoundTurnedError as error:
+            self._turned = error
+        except StoppedError:
+            log.debug("stopped while looking for lost answers")
 
     def _settle(self, sent: list[Sent], pool: ThreadPoolExecutor, lanes: Lanes) -> None:
         for attempt in range(1, SENDS + 1):

@@ -13,15 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job.errors import Exit, JobError, ModelError, StoppedError
+from job.errors import (
+    Exit,
+    JobError,
+    ModelError,
+    ReplyLostError,
+    RoundTurnedError,
+    StoppedError,
+)
 from job.lanes import Agenda, Lanes
 from job.model_spec import FeatureSet
 from job.outcomes import planned
 from job.plan import Submit
 from job.predict import Prediction
-from job.record import RunRecord
+from job.record import Outcome, RunRecord
 from job.retry import Retry
-from job.round_work import RoundWork
+from job.round_work import LOST_SECONDS, RoundWork
 from job.settle import Settler
 from job.store import Folder
 from job.upload import Uploader
@@ -217,5 +224,56 @@ def test_a_stop_ends_the_work_and_leaves_what_was_done(bench: Bench, clock: Fake
     bench.numerai.before("create", lambda: clock.stop(stop))
     with pytest.raises(StoppedError):
         bench.work.run()
-    assert len(bench.numerai.submissions) == 1
-    assert sorted(bench.outcomes) == ["pending", "unproven"]
+    made = len(bench.numerai.submissions)
+    assert sorted(bench.outcomes) == ["pending"] * (2 - made) + ["unproven"] * made
+    assert made
+
+
+def test_a_lost_answer_is_settled_while_another_model_still_runs(
+    bench: Bench, clock: FakeClock
+) -> None:
+    settled = threading.Event()
+
+    def predict(step: Submit, worker: Worker) -> Prediction:
+        if step.model.name == "teal":
+            while not settled.wait(0.01):
+                clock.move(LOST_SECONDS / 10)
+        return bench.predict(step, worker)
+
+    def note(*given: Any, **changes: Any) -> None:
+        update(*given, **changes)
+        if changes.get("outcome") is Outcome.SUBMITTED:
+            settled.set()
+
+    update = bench.record.update
+    bench.record.update = note  # type: ignore[method-assign]
+    bench.predictor.predict = predict
+    bench.numerai.fail("create", ReplyLostError("no answer"), match="mallard")
+    bench.work.run()
+    assert bench.outcomes == ["submitted", "submitted"]
+    assert sorted(made.model for made in bench.numerai.submissions) == ["mallard", "teal"]
+    assert bench.numerai.calls.count("create") == 3
+
+
+def test_a_lost_answer_of_a_round_that_turned_ends_the_work_while_models_run(
+    bench: Bench, clock: FakeClock
+) -> None:
+    turned = threading.Event()
+
+    def turn() -> None:
+        clock.move(60.0)
+        bench.numerai.open_round(1401)
+
+    def predict(step: Submit, worker: Worker) -> Prediction:
+        if step.model.name == "teal":
+            while cast(Idle, worker).stopped is None:
+                clock.move(1.0)
+                turned.wait(0.01)
+            raise cast(Idle, worker).stopped  # type: ignore[misc]
+        return bench.predict(step, worker)
+
+    bench.predictor.predict = predict
+    bench.numerai.before("create", turn)
+    bench.numerai.fail("create", ReplyLostError("no answer"), done=True)
+    with pytest.raises(RoundTurnedError, match="1401"):
+        bench.work.run()
