@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer models and repetitions")
     quick = parser.parse_args().quick
     logging.disable()  # the sandbox's libraries, while they train
-    times, pairs, most = (1, 5, NOTHING_MODELS) if quick else (3, 15, 200)
+    times, pairs, most = (1, 5, NOTHING_MODELS) if quick else (5, 15, 200)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         zoo = folder / "zoo"
