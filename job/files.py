@@ -25,6 +25,13 @@ def write_whole(path: Path, data: bytes) -> None:
             part.unlink(missing_ok=True)
 
 
+def clear_parts(folder: Path) -> None:
+    """Removes what a process killed in the middle of `write_whole` has left in a folder."""
+    with disk_errors(f"cannot clear {folder}"):
+        for part in folder.glob(".*.part"):
+            part.unlink(missing_ok=True)
+
+
 def read_json(path: Path) -> Any:
     """A JSON file's value; None when it is absent or not JSON (a note to ourselves, never the
     truth).

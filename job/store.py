@@ -13,7 +13,7 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from job.files import disk_errors, read_json, write_whole
+from job.files import clear_parts, disk_errors, read_json, write_whole
 
 LOCK = "lock"
 HOLDER = "lock.json"
@@ -91,6 +91,7 @@ class Folder:
                 holder = None
         try:
             if holder is None:
+                clear_parts(self.root)
                 note = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
                 self.write(HOLDER, json.dumps(note).encode())
             yield holder

@@ -140,3 +140,10 @@ def test_a_place_that_cannot_be_used_is_unavailable(tmp_path: Path) -> None:
         pass
     with pytest.raises(UnavailableError, match="cannot write"):
         store.write("a.json", b"")
+
+
+def test_what_a_killed_run_left_half_written_is_removed_by_the_next(tmp_path: Path) -> None:
+    half = tmp_path / ".20261103T121000.run.json.77.part"
+    half.write_text('{"schema"')
+    with Folder(tmp_path).lock("now"):
+        assert not half.exists()
