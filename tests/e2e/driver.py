@@ -266,6 +266,7 @@ class Home:
         for one in self.running:
             if one.process.poll() is None:
                 one.process.kill()
+            if one.process.stdout is None or not one.process.stdout.closed:
                 one.process.communicate()
 
 
