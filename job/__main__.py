@@ -11,7 +11,9 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 from job.cli import parse
@@ -46,15 +48,36 @@ def main() -> int:
     """The entry point of `numerai-job`."""
     # As the first process of a container, one without a handler would not be terminated at all.
     signal.signal(signal.SIGTERM, _terminated)
+    _mend_streams()
     try:
         return command(sys.argv[1:], os.environ)
     except BrokenPipeError:  # the reader of stdout has gone, e.g. `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.UNFORESEEN)
+    finally:
+        _empty_streams()
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{redacted(text)}\n")
+    with suppress(OSError):  # what cannot be shown must not change how the run ends
+        sys.stderr.write(f"{redacted(text)}\n")
+        sys.stderr.flush()
+
+
+def _mend_streams() -> None:
+    """Gives a process that was started without standard streams some, or the lock would become
+    its standard output; and has any text printed, whatever the terminal's encoding.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _terminated(*_: object) -> None:
@@ -74,10 +97,18 @@ def _import(name: str) -> Any:
         gc.enable()
 
 
+def _empty_streams() -> None:
+    """Gets rid of what is still buffered; left to the interpreter it could change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _leave(code: int) -> None:
     """Ends the process although threads may hang in a request: they must not outlast a stop."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _empty_streams()
     logging.shutdown()
     os._exit(code)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
@@ -124,7 +123,6 @@ def _print(text: str) -> None:
         sys.stdout.flush()
     except OSError as error:
         log.warning("the summary could not be printed: %s", error.strerror)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is buffered
 
 
 def _json(record: RunRecord) -> str:
@@ -135,7 +133,8 @@ def _text(job: Job, code: Exit) -> str:
     results = job.record.results
     rounds = ", ".join(f"{name} round {r.number}" for name, r in job.record.rounds.items())
     if outcome_word(code, results) == "nothing_to_do":
-        return f"{rounds or 'no round is open'}: nothing to do ({headline(results)})"
+        why = "no round is open" if job.tournaments else "no model is enabled"
+        return f"{rounds or why}: nothing to do ({headline(results)})"
     if not results:
         return ""
     text = f"{summary(results)}\n\n{rounds or 'no round'}: {headline(results)}"

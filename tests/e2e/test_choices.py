@@ -117,3 +117,29 @@ def test_a_name_of_digits_is_shown_as_it_is(home: Home) -> None:
     ended = home.run()
     assert ended.code == 0
     assert "\n0077 " in ended.out
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full"])
+def test_streams_that_are_closed_or_full_change_nothing(home: Home, closed: str) -> None:
+    home.add("teal", good())
+    home.add("gone")
+    home.prefix = ("/bin/sh", "-c", f'exec "$@" {closed}', "sh")
+    ended = home.run()
+    assert ended.code == 3
+    assert ended.outcomes() == {"teal": "submitted", "gone": "failed"}
+    assert len(home.box.submissions) == 1
+
+
+def test_what_the_terminal_cannot_show_is_spelt_out(home: Home) -> None:
+    home.add("teal", artifact="canard_été.pkl")
+    ended = home.run(PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert ended.code == 3
+    assert r"canard_\xe9t\xe9.pkl" in ended.out
+    assert "Traceback" not in ended.err
+
+
+def test_with_every_model_disabled_it_says_so(home: Home) -> None:
+    home.add("teal", good(), enabled=False)
+    ended = home.run()
+    assert ended.code == 0
+    assert "no model is enabled" in ended.out
