@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
-ROUNDING_SECONDS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,26 @@ class Retry:
 
     def _wait(self, state: RetryCallState, left: float) -> float:
         """Seconds until the next try; the last one comes when the patience ends."""
-        error = _error(state)
-        asked = error.retry_after if isinstance(error, TransientError) else None
-        return max(min(self.backoff(state), left), asked or 0.0, 0.0)
+        return max(min(self.backoff(state), left), _asked(state), 0.0)
 
     def _is_over(self, state: RetryCallState, end: float) -> bool:
+        """Whether the patience is used up, or would be while the server wants to be left alone.
+
+        Not by `upcoming_sleep`: it was cut to the time that was left when it was computed, and
+        by now less is.
+        """
         now = self.clock.monotonic()
-        return now >= end or now + state.upcoming_sleep > end + ROUNDING_SECONDS
+        return now >= end or now + _asked(state) > end
 
 
 def _error(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome is not None else None
+
+
+def _asked(state: RetryCallState) -> float:
+    """Seconds that the server asked to wait."""
+    error = _error(state)
+    return (error.retry_after or 0.0) if isinstance(error, TransientError) else 0.0
 
 
 def _log_retry(state: RetryCallState) -> None:

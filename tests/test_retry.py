@@ -134,3 +134,20 @@ def test_a_stop_ends_the_wait(clock: FakeClock) -> None:
     with pytest.raises(StoppedError):
         Retry(clock, 60.0)(operation, what="no answer")
     assert clock.sleeps == []
+
+
+def test_time_that_passes_while_the_wait_is_worked_out_costs_no_try() -> None:
+    class Ticking(FakeClock):
+        def monotonic(self) -> float:
+            self.move(0.001)
+            return super().monotonic()
+
+    clock, tries = Ticking(), []
+
+    def second_time() -> str:
+        tries.append(None)
+        if len(tries) == 1:
+            raise TransientError("not yet")
+        return "done"
+
+    assert Retry(clock, patience=1.0, backoff=lambda _: 60.0)(second_time, what="it") == "done"
