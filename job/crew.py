@@ -18,7 +18,6 @@ from job.files import disk_errors
 from job.machine import cores, workers_for
 from job.plan import Submit
 from job.predict import Limits, Predictor
-from job.record import stale_digests
 from job.recover import recover
 from job.retry import Retry
 from job.round_work import RoundWork
@@ -41,7 +40,7 @@ def work_through(job: Job, steps: Sequence[Submit], *, wait_until: float) -> Non
     deadline = None if first.deadline is None else monotonic_at(job.clock, first.deadline)
     retry = Retry(job.clock, job.settings.retry_patience, until=deadline)
     with job.numerai.giving_up_at(deadline), _scratch(job.settings.data_dir) as scratch:
-        data = _round_data(job, first, retry, wait_until, deadline)
+        data = _round_data(job, first, retry)
         work = RoundWork(
             steps=left,
             predictor=Predictor(
@@ -62,13 +61,12 @@ def work_through(job: Job, steps: Sequence[Submit], *, wait_until: float) -> Non
             record=job.record,
             clock=job.clock,
             dry_run=job.dry_run,
+            wait_until=wait_until if deadline is None else min(wait_until, deadline),
         )
         work.run()
 
 
-def _round_data(
-    job: Job, step: Submit, retry: Retry, wait_until: float, deadline: float | None
-) -> RoundData:
+def _round_data(job: Job, step: Submit, retry: Retry) -> RoundData:
     round_ = step.round
     folder = job.settings.data_dir / round_.tournament
     with suppress(UnavailableError):  # an old file that stays is no reason to miss a round
@@ -79,8 +77,7 @@ def _round_data(
         round_,
         clock=job.clock,
         retry=retry,
-        stale=stale_digests(job.runs, round_),
-        wait_until=wait_until if deadline is None else min(wait_until, deadline),
+        stale=job.record.stale_digests(round_),
     )
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import chain, repeat
 from pathlib import Path
 from shutil import rmtree
 
@@ -45,7 +44,6 @@ class RoundData:
     Args:
         stale: SHA-256 of the last round's live files by name; the same bytes again are not ready
             yet.
-        wait_until: until when (monotonic) a file that is not there yet is waited for.
     """
 
     def __init__(
@@ -57,7 +55,6 @@ class RoundData:
         clock: Clock,
         retry: Retry,
         stale: Mapping[str, str],
-        wait_until: float,
     ) -> None:
         self.folder = folder
         self._numerai = numerai
@@ -65,25 +62,41 @@ class RoundData:
         self._clock = clock
         self._retry = retry
         self._stale = stale
-        self._wait_until = wait_until
+        self._tries: dict[str, int] = {}
+        self._due: dict[str, float] = {}
         self._files: dict[str, Future[Dataset]] = {}
         self._guard = threading.Lock()
 
     def get(self, filename: str) -> Dataset:
         """The file, fetched by the first caller while the others wait for it.
 
-        Raises `NotReadyError` when it is not published in time, `UnavailableError` when it cannot
+        Raises `NotReadyError` while it is not published, `UnavailableError` when it cannot
         be had.
         """
         with self._guard:
-            mine = filename not in self._files
-            future = self._files.setdefault(filename, Future())
+            future = self._files.get(filename)
+            mine = future is None or self._is_to_be_asked_again(filename, future)
+            if future is None or mine:
+                future = self._files[filename] = Future()
         if mine:
             try:
-                future.set_result(self._when_ready(filename))
+                future.set_result(self._here_or_fetched(filename))
             except BaseException as error:  # noqa: BLE001 - the callers that wait must have it too
+                self._postpone(filename, error)
                 future.set_exception(error)
         return future.result()
+
+    def _is_to_be_asked_again(self, filename: str, future: Future[Dataset]) -> bool:
+        """Whether a file was not there yet, so long ago that it may be now."""
+        if not future.done() or not isinstance(future.exception(), NotReadyError):
+            return False
+        return self._clock.monotonic() >= self._due[filename]
+
+    def _postpone(self, filename: str, error: BaseException) -> None:
+        if isinstance(error, NotReadyError):
+            tries = self._tries[filename] = self._tries.get(filename, -1) + 1
+            error.again_in = POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)]
+            self._due[filename] = self._clock.monotonic() + error.again_in
 
     def begin(self, filename: str) -> None:
         """Has the file fetched while the caller goes on; what comes of it is told by `get`."""
@@ -94,17 +107,8 @@ class RoundData:
         with suppress(Exception):  # whoever gets the file is told
             self.get(filename)
 
-    def _when_ready(self, filename: str) -> Dataset:
-        for pause in chain(POLL_SECONDS, repeat(POLL_SECONDS[-1])):
-            try:
-                return self.here(filename) or self._fetch(filename)
-            except NotReadyError as error:
-                left = self._wait_until - self._clock.monotonic()
-                if left <= 0:
-                    raise
-                log.info("%s; asking again, %.0f s left", error.what, left)
-                self._clock.sleep(min(pause, left))
-        raise AssertionError("unreachable")
+    def _here_or_fetched(self, filename: str) -> Dataset:
+        return self.here(filename) or self._fetch(filename)
 
     def here(self, filename: str) -> Dataset | None:
         """The file as an earlier run left it, None unless its bytes are still those that were

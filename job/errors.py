@@ -92,7 +92,9 @@ class TokenError(UnavailableError):
 
 
 class NotReadyError(UnavailableError):
-    """The round is open, but its data are not there yet."""
+    """The round is open, but its data are not there yet; `again_in` seconds they may be."""
+
+    again_in = 0.0
 
 
 class ReplyLostError(UnavailableError):

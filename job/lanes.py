@@ -4,14 +4,20 @@ free.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from job.errors import JobError
+from job.clock import Clock
+from job.errors import JobError, NotReadyError, StoppedError
 from job.plan import Submit
 from job.predict import Prediction
 from job.workers import Worker
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 1.0
 
 Work = Callable[[Submit, Worker], Prediction]
 Done = Callable[[Submit, Prediction | Exception], None]
@@ -24,13 +30,16 @@ class Agenda:
     because its process has them decoded.
     """
 
-    def __init__(self, steps: Iterable[Submit]) -> None:
+    def __init__(self, steps: Iterable[Submit], *, clock: Clock) -> None:
+        self._clock = clock
         self._steps = list(steps)
+        self._later: list[tuple[float, Submit]] = []
         self._guard = threading.Lock()
 
     def take(self, last: Submit | None) -> Submit | None:
-        """The next model for a lane whose last one was `last`; None when none is left."""
+        """The next model for a lane whose last one was `last`; None when none can be had now."""
         with self._guard:
+            self._bring_back_due()
             if not self._steps:
                 return None
             first = self._steps[0]
@@ -38,10 +47,28 @@ class Agenda:
             self._steps.remove(chosen)
             return chosen
 
+    def put_back(self, step: Submit, *, seconds: float) -> None:
+        """Has a model taken again, `seconds` from now at the earliest."""
+        with self._guard:
+            self._later.append((self._clock.monotonic() + seconds, step))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a model that was put back has not been taken again."""
+        with self._guard:
+            return bool(self._later)
+
     def clear(self) -> None:
         """Leaves nothing to be taken."""
         with self._guard:
             self._steps.clear()
+            self._later.clear()
+
+    def _bring_back_due(self) -> None:
+        now = self._clock.monotonic()
+        due = [step for moment, step in self._later if moment <= now]
+        self._later = [(moment, step) for moment, step in self._later if moment > now]
+        self._steps.extend(due)
 
 
 def _alike(step: Submit, last: Submit | None, first: Submit) -> bool:
@@ -54,12 +81,27 @@ def _alike(step: Submit, last: Submit | None, first: Submit) -> bool:
 
 
 class Lanes:
-    """Runs `work` for every step on one of the workers, and tells `done` what came of it."""
+    """Runs `work` for every step on one of the workers, and tells `done` what came of it.
+
+    A model whose data are not ready lets the others go first and is tried again.
+
+    Args:
+        wait_until: monotonic moment until which data that are not ready are waited for.
+    """
 
     def __init__(
-        self, steps: Iterable[Submit], workers: Sequence[Worker], *, work: Work, done: Done
+        self,
+        steps: Iterable[Submit],
+        workers: Sequence[Worker],
+        *,
+        work: Work,
+        done: Done,
+        clock: Clock,
+        wait_until: float,
     ) -> None:
-        self._agenda = Agenda(steps)
+        self._agenda = Agenda(steps, clock=clock)
+        self._clock = clock
+        self._wait_until = wait_until
         self._workers = workers
         self._work = work
         self._done = done
@@ -81,10 +123,30 @@ class Lanes:
         step: Submit | None = None
         with worker:
             worker.start()
-            while (step := self._agenda.take(step)) is not None:
+            while (step := self._next(step)) is not None:
                 result: Prediction | Exception
                 try:
                     result = self._work(step, worker)
+                except NotReadyError as error:
+                    if self._postponed(step, error):
+                        continue
+                    result = error
                 except Exception as error:  # noqa: BLE001 - it costs this model only
                     result = error
                 self._done(step, result)
+
+    def _next(self, last: Submit | None) -> Submit | None:
+        while (step := self._agenda.take(last)) is None and self._agenda.waiting:
+            try:
+                self._clock.sleep(HEARTBEAT_SECONDS)
+            except StoppedError:
+                return None
+        return step
+
+    def _postponed(self, step: Submit, error: NotReadyError) -> bool:
+        """Puts the model back, unless the wait for its data is over before it would be due."""
+        if self._clock.monotonic() + error.again_in > self._wait_until:
+            return False
+        log.info("%s: %s; trying again in %.0f s", step.model.name, error.what, error.again_in)
+        self._agenda.put_back(step, seconds=error.again_in)
+        return True

@@ -69,10 +69,13 @@ def _unknown_key(place: Place) -> str:
 
 
 def _doubled_names(document: Document) -> Iterator[tuple[int, Place, str]]:
-    """From the plain values, for a name given twice is a fault whatever else is wrong."""
+    """From the plain values, for a name given twice is a fault whatever else is wrong.
+
+    Numerai's names are compared without case.
+    """
     first: dict[tuple[str, str], int] = {}
     for index, (tournament, name) in _names(document.value):
-        earlier = first.setdefault((tournament, name), index)
+        earlier = first.setdefault((tournament, name.casefold()), index)
         if earlier != index:
             place: Place = ("models", index, "name")
             line = document.line_of(("models", earlier, "name"))

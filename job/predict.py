@@ -87,8 +87,7 @@ class Predictor:
         try:
             kept = self._new(step, artifact, worker, keeper.path(step.model), timer)
         except ModelError as error:
-            self._allowed(step)  # a model cut short by the deadline is missed, not faulty
-            raise error
+            raise self._missed_instead(step, error) or error from error
         keeper.keep(step.model, artifact, kept)
         return _prediction(kept, artifact, timer.seconds, is_kept=False)
 
@@ -99,15 +98,7 @@ class Predictor:
         self.data.begin(_live(model))  # every model needs it; its process is still starting
         with timer("fetch"):
             features = resolve_features(model, self.data, models_dir=self.models_dir)
-        allowed = self._allowed(step)
-        needs = worker.load(
-            artifact.path,
-            format=model.format,
-            features=features,
-            timeout=allowed,
-            memory=model.memory or self.limits.memory,
-        )
-        artifact.check_unchanged()
+        needs = self._load(step, artifact, features, worker)
         with timer("fetch"):
             live, benchmarks = self._datasets(model, needs)
         with disk_errors(f"cannot write {csv}"):
@@ -116,13 +107,34 @@ class Predictor:
             live.path,
             None if benchmarks is None else benchmarks.path,
             csv,
-            timeout=min(allowed, self._allowed(step)),
+            timeout=self._allowed(step),
             memory=model.memory or self.limits.memory,
         )
         timer.add(predicted.seconds)
         checked = validate_submission(csv, live_ids=self._live_ids(live))
         used = [live, *self._also_used(model, benchmarks)]
         return Kept(csv, checked.rows, {dataset.filename: dataset.sha256 for dataset in used})
+
+    def _load(
+        self, step: Submit, artifact: Artifact, features: list[str] | None, worker: Worker
+    ) -> Needs:
+        needs = worker.load(
+            artifact.path,
+            format=step.model.format,
+            features=features,
+            timeout=self._allowed(step),
+            memory=step.model.memory or self.limits.memory,
+        )
+        artifact.check_unchanged()
+        return needs
+
+    def _missed_instead(self, step: Submit, error: ModelError) -> DeadlineError | None:
+        """A model that the deadline cut short is missed, not faulty; its own reason is kept."""
+        try:
+            self._allowed(step)
+        except DeadlineError as missed:
+            return DeadlineError(missed.what, *error.lines())
+        return None
 
     def _datasets(self, model: ModelSpec, needs: Needs) -> tuple[Dataset, Dataset | None]:
         live = self.data.get(_live(model))

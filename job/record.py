@@ -7,13 +7,12 @@ import logging
 import platform
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 from typing import Any
 
 from job import __version__
@@ -26,9 +25,7 @@ log = logging.getLogger(__name__)
 SCHEMA = 1
 SUFFIX = ".run.json"
 SAVE_EVERY_SECONDS = 1.0
-LOOK_BACK = 200
-"""Records read at most: more than are written from one round to the next."""
-INTENTS_LOOK_BACK = 5
+ROUNDS_REMEMBERED = 2
 PACKAGES = ("numerapi", "numpy", "pandas", "pyarrow", "joblib", "lightgbm", "scikit-learn")
 
 
@@ -75,12 +72,17 @@ class ModelResult:
         return self.tournament, self.model
 
 
+LiveData = Mapping[str, Mapping[str, dict[str, str]]]
+
+
 class RunRecord:
     """The record of the run that is going on. Safe to use from many threads.
 
     Args:
         store: where it is written.
         redact: takes secrets out of the text that is written.
+        live_data: what the record before says of live data, carried on so that the next run need
+            read only one record: SHA-256 by filename, by round, by tournament.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class RunRecord:
         *,
         started: datetime,
         redact: Callable[[str], str] = str,
+        live_data: LiveData | None = None,
     ) -> None:
         self.started = started
         self.name = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}{SUFFIX}"
@@ -97,6 +100,7 @@ class RunRecord:
         self.bytes_downloaded = 0
         self._store = store
         self._redact = redact
+        self._live_data = live_data or {}
         self._results: dict[tuple[str, str], ModelResult] = {}
         self._guard = threading.RLock()
         self._ended: tuple[str, str, int, str] | None = None
@@ -144,6 +148,28 @@ class RunRecord:
         with self._guard:
             self._store.write(self.name, json.dumps(self.as_dict(), indent=1).encode())
 
+    def stale_digests(self, round_: Round) -> Mapping[str, str]:
+        """SHA-256 by filename of the live data of the newest round before this one."""
+        by_round = self._live_data.get(round_.tournament, {})
+        before = [number for number in by_round if int(number) < round_.number]
+        return by_round[max(before, key=int)] if before else {}
+
+    def _all_live_data(self) -> LiveData:
+        found = {name: dict(by_round) for name, by_round in self._live_data.items()}
+        for tournament, round_ in self.rounds.items():
+            by_round = found.get(tournament, {})
+            number = str(round_.number)
+            used = by_round.get(number, {}) | self._live_digests(tournament)
+            kept = by_round | ({number: used} if used else {})
+            newest = sorted(kept, key=int)[-ROUNDS_REMEMBERED:]
+            found[tournament] = {name: kept[name] for name in newest}
+        return found
+
+    def _live_digests(self, tournament: str) -> dict[str, str]:
+        rows = [row for row in self._results.values() if row.tournament == tournament]
+        digests = {name: digest for row in rows for name, digest in row.datasets.items()}
+        return {name: digest for name, digest in digests.items() if "/live" in name}
+
     def as_dict(self) -> dict[str, Any]:
         """The record as JSON values."""
         with self._guard:
@@ -162,89 +188,9 @@ class RunRecord:
                 "versions": versions(),
                 "api_requests": self.api_requests,
                 "bytes_downloaded": self.bytes_downloaded,
+                "live_data": self._all_live_data(),
                 "models": [asdict(result) for result in self._results.values()],
             }
-
-
-@dataclass(frozen=True, slots=True)
-class InFlight:
-    """An upload that a former run was registering when it ended."""
-
-    key: tuple[str, str]
-    filename: str
-    at: datetime
-
-
-def in_flight(store: Store, rounds: Mapping[str, Round]) -> list[InFlight]:
-    """Uploads of these rounds that former runs were registering when they ended, newest first."""
-    return [
-        intent
-        for record in islice(_newest_first(store), INTENTS_LOOK_BACK)
-        for row in record["models"]
-        if _number(record, row["tournament"]) == _current(rounds, row["tournament"])
-        and (intent := _intent(row)) is not None
-    ]
-
-
-def stale_digests(store: Store, round_: Round) -> dict[str, str]:
-    """SHA-256 by filename of the live data that the newest record of an earlier round names."""
-    for record in _newest_first(store):
-        number = _number(record, round_.tournament)
-        rows = [row for row in record["models"] if row["tournament"] == round_.tournament]
-        digests = {name: digest for row in rows for name, digest in row["datasets"].items()}
-        if digests and number is not None and number < round_.number:
-            return {name: digest for name, digest in digests.items() if "/live" in name}
-    return {}
-
-
-def _newest_first(store: Store) -> Iterator[dict[str, Any]]:
-    for name in reversed(store.names(SUFFIX)[-LOOK_BACK:]):
-        try:
-            record = json.loads(store.read(name) or b"")
-        except ValueError:
-            log.warning("run record %s is not readable and is passed over", name)
-            continue
-        if _is_whole(record):
-            yield record
-
-
-def _is_whole(record: Any) -> bool:
-    """Whether a record is one of this schema, with all that the next run reads from it."""
-    try:
-        return record["schema"] == SCHEMA and all(
-            isinstance(row["tournament"], str)
-            and isinstance(row["model"], str)
-            and isinstance(row["datasets"], dict)
-            for row in record["models"]
-        )
-    except (KeyError, TypeError):
-        return False
-
-
-def _intent(row: Mapping[str, Any]) -> InFlight | None:
-    """The upload that a model's row leaves open, None where it leaves none."""
-    if row.get("outcome") not in (Outcome.PENDING, Outcome.UNPROVEN):
-        return None
-    try:
-        at = datetime.fromisoformat(row["intent_at"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    if not isinstance(row.get("upload_filename"), str) or at.tzinfo is None:
-        return None
-    return InFlight((row["tournament"], row["model"]), row["upload_filename"], at)
-
-
-def _number(record: Mapping[str, Any], tournament: str) -> int | None:
-    try:
-        number = record["rounds"][tournament]["number"]
-    except (KeyError, TypeError):
-        return None
-    return number if isinstance(number, int) else None
-
-
-def _current(rounds: Mapping[str, Round], tournament: str) -> int | None:
-    round_ = rounds.get(tournament)
-    return None if round_ is None else round_.number
 
 
 def _text(moment: datetime) -> str:

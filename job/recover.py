@@ -9,9 +9,10 @@ from typing import Any
 
 from job.clock import monotonic_at
 from job.errors import Exit
+from job.past_records import InFlight, in_flight
 from job.plan import Submit
 from job.prove import LOOK_FOR_SECONDS, Look, Proven, Unreadable, Verdict, read_back
-from job.record import InFlight, Outcome, in_flight
+from job.record import Outcome
 from job.run import Job
 from job.settle import is_near_deadline, near_deadline
 

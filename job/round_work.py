@@ -43,6 +43,7 @@ class RoundWork:
     record: RunRecord
     clock: Clock
     dry_run: bool
+    wait_until: float
     _turned: RoundTurnedError | None = None
     _over: bool = False
     _uploads: list[Future[Sent | None]] = field(default_factory=list)
@@ -60,6 +61,8 @@ class RoundWork:
             self.workers,
             work=self.predictor.predict,
             done=lambda step, result: self._predicted(step, result, pool),
+            clock=self.clock,
+            wait_until=self.wait_until,
         )
         try:
             self._wait(lanes.start(), lanes, meanwhile=lambda: self._settle_lost(pool, lanes))

@@ -64,11 +64,12 @@ def read_secret(path: Path) -> str:
         with path.open("rb") as file:
             text = file.read(LONGEST + 1).decode("ascii").strip()
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+        # The path is not quoted: who mistakes the variable for the other one puts the key there.
+        raise ValueError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path} does not hold text") from None
+        raise ValueError("does not hold text") from None
     if not text:
-        raise ValueError(f"{path} is empty")
+        raise ValueError("is empty")
     if len(text) > LONGEST:
-        raise ValueError(f"{path} is too large for an API token")
+        raise ValueError("is too large for an API token")
     return text

@@ -120,7 +120,12 @@ def _secret_text(variable: Variable, env: Mapping[str, str]) -> str:
         raise ValueError(f"{file_name} is set too; set one of the two")
     if not (text or path):
         raise ValueError(f"not set; make a token at https://numer.ai/account, or set {file_name}")
-    return text or read_secret(Path(path))
+    if text:
+        return text
+    try:
+        return read_secret(Path(path))
+    except ValueError as error:
+        raise ValueError(f"the file that {file_name} names {error}") from None
 
 
 def _given(env: Mapping[str, str], name: str) -> str:

@@ -73,7 +73,9 @@ def _signals(clock: Clock) -> Iterator[None]:
             )
         )
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    # SIGHUP: the terminal was closed. Windows has none.
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield

@@ -7,10 +7,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from job.model_spec import ModelSpec
+from job.outcomes import planned
+from job.past_records import live_data
 from job.plan import Submit
+from job.record import RunRecord
+from job.store import Folder
 from job.tournament import AccountState, Round, Slot, Submission
 from tests.clock import NOON
 
+MALLARD = ("classic", "mallard")
 OPENED = NOON - timedelta(minutes=10)
 
 
@@ -69,3 +74,13 @@ def a_step(name: str = "mallard", *, late: bool = False, round_: Round | None = 
     round_ = round_ or a_round()
     deadline = round_.close_time if late else round_.close_staking_time
     return Submit(a_model(name), a_slot(name=name), round_, deadline, "no submission yet")
+
+
+def begun(store: Folder, *, number: int = 1400, minutes: float = 0.0, **changes: Any) -> RunRecord:
+    """A record of a run for a round, with one model changed as told."""
+    started = NOON + timedelta(minutes=minutes)
+    record = RunRecord(store, started=started, live_data=live_data(store))
+    record.rounds = {"classic": a_round(number)}
+    record.begin([planned(a_step())])
+    record.update(MALLARD, now=NOON, save=True, **changes)
+    return record

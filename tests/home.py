@@ -17,6 +17,7 @@ from job.errors import Exit, JobError, UnavailableError
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
 from job.numerai import Numerai
+from job.past_records import live_data
 from job.plan import Wishes
 from job.record import ModelResult, RunRecord
 from job.retry import Retry
@@ -138,7 +139,7 @@ class Home:
                 retry=Retry(self.clock, settings.retry_patience),
             ),
             runs=runs,
-            record=RunRecord(runs, started=self.clock.now()),
+            record=RunRecord(runs, started=self.clock.now(), live_data=live_data(runs)),
             clock=self.clock,
             environ={},
             wishes=wishes,

@@ -45,7 +45,6 @@ def data(clock: FakeClock, tmp_path: Path) -> RoundData:
         clock=clock,
         retry=Retry(clock, 30.0),
         stale={},
-        wait_until=0.0,
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from job.data import RoundData, check_dataset, live_ids, remove_old_rounds
-from job.errors import Exit, NotReadyError, StoppedError, UnavailableError
+from job.errors import Exit, NotReadyError, UnavailableError
 from job.fetch import WrongBytesError
 from job.retry import Retry
 from tests.builders import a_round
@@ -47,7 +47,7 @@ class Shelf:
     def publish(self, filename: str, content: bytes) -> None:
         self.numerai.files["classic", 1400, filename] = content
 
-    def open(self, *, stale: Mapping[str, str] | None = None, wait: float = 0.0) -> RoundData:
+    def open(self, *, stale: Mapping[str, str] | None = None) -> RoundData:
         return RoundData(
             self.numerai,
             self.folder,
@@ -55,7 +55,6 @@ class Shelf:
             clock=self.clock,
             retry=Retry(self.clock, 30.0),
             stale=stale or {},
-            wait_until=self.clock.monotonic() + wait,
         )
 
     @property
@@ -118,34 +117,32 @@ def test_a_failure_is_told_to_all_who_wait_and_not_to_the_next_run(shelf: Shelf)
     assert shelf.open().get(LIVE).path.exists()
 
 
-def test_a_file_that_is_not_there_yet_is_waited_for(shelf: Shelf, clock: FakeClock) -> None:
-    shelf.numerai.fail("dataset", NotReadyError("not there yet"), times=3)
-    assert shelf.open(wait=600.0).get(LIVE).path.exists()
-    assert len(clock.sleeps) == 3
-    assert all(1.0 <= sleep <= 60.0 for sleep in clock.sleeps)
-
-
-def test_the_wait_for_a_file_ends_in_time(shelf: Shelf, clock: FakeClock) -> None:
-    shelf.numerai.fail("dataset", NotReadyError("not there yet"), times=99)
-    with pytest.raises(NotReadyError) as caught:
-        shelf.open(wait=70.0).get(LIVE)
-    assert caught.value.exit_code is Exit.UNAVAILABLE
-    assert sum(clock.sleeps) <= 70.0
-
-
-def test_without_a_wait_a_file_that_is_not_there_fails_at_once(
+def test_a_file_that_is_not_there_is_asked_for_again_only_after_a_while(
     shelf: Shelf, clock: FakeClock
 ) -> None:
-    with pytest.raises(NotReadyError):
+    shelf.numerai.fail("dataset", NotReadyError("not there yet"), times=2)
+    data = shelf.open()
+    waits = []
+    for _ in range(2):
+        with pytest.raises(NotReadyError) as caught:
+            data.get(LIVE)
+        with pytest.raises(NotReadyError):
+            data.get(LIVE)
+        waits.append(caught.value.again_in)
+        clock.move(caught.value.again_in)
+    assert data.get(LIVE).path.exists()
+    assert shelf.numerai.calls.count("dataset") == 3
+    assert waits == sorted(waits)
+    assert waits[0] >= 1.0
+
+
+def test_a_file_that_is_not_there_fails_at_once_and_keeps_nobody_waiting(
+    shelf: Shelf, clock: FakeClock
+) -> None:
+    with pytest.raises(NotReadyError) as caught:
         shelf.open().get("v5.3/missing.parquet")
+    assert caught.value.exit_code is Exit.UNAVAILABLE
     assert clock.sleeps == []
-
-
-def test_a_stop_ends_the_wait_for_a_file(shelf: Shelf, clock: FakeClock) -> None:
-    shelf.numerai.fail("dataset", NotReadyError("not there yet"), times=99)
-    clock.stop(StoppedError("terminated", Exit.TERMINATED))
-    with pytest.raises(StoppedError):
-        shelf.open(wait=600.0).get(LIVE)
 
 
 def test_the_last_rounds_bytes_are_not_ready_and_are_not_kept(shelf: Shelf) -> None:

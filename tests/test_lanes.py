@@ -17,6 +17,7 @@ from job.errors import (
     Exit,
     JobError,
     ModelError,
+    NotReadyError,
     ReplyLostError,
     RoundTurnedError,
     StoppedError,
@@ -78,7 +79,8 @@ def names(agenda: Agenda, last: Submit | None = None) -> list[str]:
 
 def test_a_lane_stays_with_its_columns_among_equal_priorities() -> None:
     agenda = Agenda(
-        [step("a", features="small"), step("b", features="all"), step("c", features="small")]
+        [step("a", features="small"), step("b", features="all"), step("c", features="small")],
+        clock=FakeClock(),
     )
     assert names(agenda) == ["a", "c", "b"]
 
@@ -89,7 +91,7 @@ def test_columns_never_outrank_priority() -> None:
         step("b", priority=1, features="all"),
         step("c", features="small"),
     ]
-    assert names(Agenda(steps)) == ["a", "b", "c"]
+    assert names(Agenda(steps, clock=FakeClock())) == ["a", "b", "c"]
 
 
 @given(
@@ -100,7 +102,7 @@ def test_columns_never_outrank_priority() -> None:
 def test_every_model_is_taken_once_by_priority(models: list[tuple[int, str | None]]) -> None:
     steps = [step(f"m{n}", priority=p, features=f) for n, (p, f) in enumerate(models)]
     steps.sort(key=lambda one: -one.model.priority)
-    taken = names(Agenda(steps))
+    taken = names(Agenda(steps, clock=FakeClock()))
     assert sorted(taken) == sorted(one.model.name for one in steps)
     priority = {one.model.name: one.model.priority for one in steps}
     assert [priority[name] for name in taken] == sorted(priority.values(), reverse=True)
@@ -116,12 +118,73 @@ def test_one_models_failure_leaves_the_lane_to_the_next() -> None:
 
     steps = [step("bad"), step("good")]
     lanes = Lanes(
-        steps, workers(1), work=work, done=lambda s, result: told.update({s.model.name: result})
+        steps,
+        workers(1),
+        work=work,
+        done=lambda s, result: told.update({s.model.name: result}),
+        clock=FakeClock(),
+        wait_until=0.0,
     )
     for future in lanes.start():
         future.result(10.0)
     assert isinstance(told["bad"], ZeroDivisionError)
     assert told["good"] == "predicted"
+
+
+def lane_of(
+    steps: list[Submit], ready_after: dict[str, int], clock: FakeClock, *, wait: float
+) -> tuple[list[str], dict[str, Any]]:
+    """Runs one lane; a model's data are ready after so many tries. Tells tries and results."""
+    tried: list[str] = []
+    told: dict[str, Any] = {}
+
+    def work(step: Submit, worker: Worker) -> Prediction:
+        tried.append(step.model.name)
+        if tried.count(step.model.name) <= ready_after.get(step.model.name, 0):
+            error = NotReadyError("its file is not there yet")
+            error.again_in = 10.0
+            raise error
+        return cast(Prediction, "predicted")
+
+    lanes = Lanes(
+        steps,
+        workers(1),
+        work=work,
+        done=lambda s, result: told.update({s.model.name: result}),
+        clock=clock,
+        wait_until=clock.monotonic() + wait,
+    )
+    for future in lanes.start():
+        future.result(10.0)
+    return tried, told
+
+
+def test_a_model_whose_data_are_not_there_lets_the_others_go_first(clock: FakeClock) -> None:
+    tried, told = lane_of([step("late"), step("a"), step("b")], {"late": 2}, clock, wait=600.0)
+    assert tried == ["late", "a", "b", "late", "late"]
+    assert told == dict.fromkeys(["late", "a", "b"], "predicted")
+    assert 20.0 <= sum(clock.sleeps) <= 25.0
+
+
+def test_data_that_never_come_fail_the_model_when_the_wait_is_over(clock: FakeClock) -> None:
+    tried, told = lane_of([step("late"), step("a")], {"late": 99}, clock, wait=70.0)
+    assert isinstance(told["late"], NotReadyError)
+    assert told["a"] == "predicted"
+    assert tried.count("late") >= 6
+    assert sum(clock.sleeps) <= 70.0
+
+
+def test_without_a_wait_data_that_are_not_there_fail_the_model_at_once(clock: FakeClock) -> None:
+    tried, told = lane_of([step("late"), step("a")], {"late": 1}, clock, wait=0.0)
+    assert tried == ["late", "a"]
+    assert isinstance(told["late"], NotReadyError)
+    assert clock.sleeps == []
+
+
+def test_a_stop_ends_the_wait_for_data(clock: FakeClock) -> None:
+    clock.stop(StoppedError("terminated", Exit.TERMINATED))
+    _, told = lane_of([step("late")], {"late": 99}, clock, wait=600.0)
+    assert told == {}
 
 
 def test_a_stop_takes_no_further_model_and_stops_every_worker() -> None:
@@ -135,7 +198,14 @@ def test_a_stop_takes_no_further_model_and_stops_every_worker() -> None:
         raise ModelError("stopped")
 
     crew = workers(2)
-    lanes = Lanes([step("a"), step("b"), step("c")], crew[:1], work=work, done=lambda *_: None)
+    lanes = Lanes(
+        [step("a"), step("b"), step("c")],
+        crew[:1],
+        work=work,
+        done=lambda *_: None,
+        clock=FakeClock(),
+        wait_until=0.0,
+    )
     futures = lanes.start()
     assert begun.wait(10.0)
     lanes.stop(StoppedError("terminated", Exit.TERMINATED))
@@ -177,6 +247,7 @@ class Bench:
             record=self.record,
             clock=clock,
             dry_run=False,
+            wait_until=0.0,
         )
 
     def predict(self, step: Submit, worker: Worker) -> Prediction:

@@ -54,7 +54,6 @@ def data(numerai: Numerai, clock: FakeClock, tmp_path: Path) -> RoundData:
         clock=clock,
         retry=Retry(clock, 60.0),
         stale={},
-        wait_until=0.0,
     )
 
 

@@ -195,7 +195,8 @@ class TestSecrets:
         if content is not None:
             path.write_bytes(content)
         env = {"NUMERAI_PUBLIC_ID": "P", "NUMERAI_SECRET_KEY_FILE": str(path)}
-        assert faults(env) == (f"NUMERAI_SECRET_KEY: {path} {reason}",)
+        named = "the file that NUMERAI_SECRET_KEY_FILE names"
+        assert faults(env) == (f"NUMERAI_SECRET_KEY: {named} {reason}",)
 
     @pytest.mark.parametrize("text", ["SECRET\nPART", "SECRET PART", "SECRET\x00", "SECRÉT"])
     def test_what_no_token_holds_is_a_fault_that_does_not_quote_it(self, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -22,6 +21,7 @@ from job.findings import (
     token_findings,
 )
 from job.model_spec import ModelSpec
+from job.output import say
 from job.settings import Settings
 from job.tournament import Tournament
 
@@ -32,11 +32,10 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """
     findings = []
     for finding in _findings(environ):
-        sys.stdout.write(f"{finding.kind:<8} {finding.text}\n")
-        sys.stdout.flush()
+        say(f"{finding.kind:<8} {finding.text}")
         findings.append(finding)
     faults, warnings = (sum(f.kind == kind for f in findings) for kind in ("fault", "warning"))
-    sys.stdout.write(f"\nfaults: {faults}, warnings: {warnings}\n")
+    say(f"\nfaults: {faults}, warnings: {warnings}")
     return exit_code(findings)
 
 

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from job.errors import Exit, UsageError
+from job.output import say
 from job.variables import PREFIX
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
             hint="pip install 'numerai-job[demo]', or pip install '.[demo]' in a clone",
         ) from error
     with TemporaryDirectory(prefix="numerai-demo-") as folder, Sandbox(shape=DEMO) as box:
-        _say(INTRODUCTION)
+        say(INTRODUCTION)
         write_samples(Path(folder) / "models", shape=DEMO)
         env = _environment(environ, box, Path(folder))
         good = set(SAMPLE_MODELS[:-1])
@@ -47,15 +48,15 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
             and sent == good
             and len(box.submissions) == len(good)
         )
-    _say(_verdict(as_meant, good))
+    say(_verdict(as_meant, good))
     return Exit.OK if as_meant else Exit.UNFORESEEN
 
 
 def _run(title: str, env: Mapping[str, str]) -> int:
-    _say(title)
+    say(title)
     command = [sys.executable, "-m", "job", "run"]
     code = subprocess.run(command, env=env, check=False).returncode  # noqa: S603 - our own words
-    _say(f"exit code {code}\n")
+    say(f"exit code {code}\n")
     return code
 
 
@@ -77,8 +78,3 @@ def _verdict(as_meant: bool, good: set[str]) -> str:
             "the second found nothing left to submit."
         )
     return "This is not what the demo is to show; please open an issue with the lines above."
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

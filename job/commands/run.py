@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,8 +15,10 @@ from job.errors import Exit, JobError, UnavailableError, UsageError
 from job.logs import redacted
 from job.manifest import Manifest
 from job.outcomes import unfinished
+from job.output import say
+from job.past_records import live_data
 from job.plan import Wishes
-from job.record import ModelResult, Outcome, RunRecord
+from job.record import SCHEMA, ModelResult, Outcome, RunRecord
 from job.report import WORDS, headline, outcome_word, summary
 from job.run import Job, run
 from job.settings import runs_dir_of, wants_exit_zero
@@ -39,7 +40,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     except UsageError as error:
         record = _refused(runs_dir_of(environ), error, clock)
         if record is not None and args.json:
-            _print(_json(record))
+            say(_json(record))
         if record is not None and wants_exit_zero(environ):
             error.exit_code = Exit.OK
         raise
@@ -47,9 +48,9 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     runs = Folder(settings.runs_dir)
     with runs.lock(clock.now().isoformat(timespec="seconds")) as holder:
         if holder is not None:
-            log.warning("nothing was done: %s holds the lock of %s", holder.text, settings.runs_dir)
+            _say_held(f"{holder.text} holds the lock of {settings.runs_dir}", as_json=args.json)
             return Exit.OK
-        record = RunRecord(runs, started=clock.now(), redact=redacted)
+        record = RunRecord(runs, started=clock.now(), redact=redacted, live_data=live_data(runs))
         record.begin(
             ModelResult(model.name, model.tournament) for model in manifest.models if model.enabled
         )
@@ -84,7 +85,7 @@ def _run_to_its_end(job: Job, *, as_json: bool) -> Exit:
     recorded = _end_record(job, code, error)
     if not recorded and code in OUTRANKED_BY_THE_DISK:
         code = Exit.UNAVAILABLE
-    _print(_json(job.record) if as_json else _text(job, code))
+    say(_json(job.record) if as_json else _text(job, code))
     if job.settings.exit_zero and recorded:
         code = Exit.OK
     if isinstance(error, JobError):
@@ -114,15 +115,11 @@ def _end_record(job: Job, code: Exit, error: Exception | None) -> bool:
     return True
 
 
-def _print(text: str) -> None:
-    """Prints what the run came to. That nobody reads it, or a full disk, changes nothing of it."""
-    if not text:
-        return
-    try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except OSError as error:
-        log.warning("the summary could not be printed: %s", error.strerror)
+def _say_held(why: str, *, as_json: bool) -> None:
+    """Tells of a run that left everything to the one that goes on; it leaves no record."""
+    log.warning("nothing was done: %s", why)
+    if as_json:
+        say(json.dumps({"schema": SCHEMA, "outcome": "locked", "exit_code": 0, "message": why}))
 
 
 def _json(record: RunRecord) -> str:
@@ -158,7 +155,8 @@ def _refused(runs_dir: Path | None, error: UsageError, clock: Clock) -> RunRecor
     """The record of a run that was refused, where there is a place for it."""
     if runs_dir is None:
         return None
-    record = RunRecord(Folder(runs_dir), started=clock.now())
+    runs = Folder(runs_dir)
+    record = RunRecord(runs, started=clock.now(), redact=redacted, live_data=live_data(runs))
     try:
         record.end(
             outcome=WORDS[error.exit_code],

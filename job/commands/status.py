@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from job.connect import connect
 from job.errors import Exit, ModelError
 from job.manifest import resolve_inside
 from job.model_spec import ModelSpec
+from job.output import say
 from job.plan import slot_fault
 from job.round_state import Fresh, current_round, freshness
 from job.tournament import AccountState, Round, Slot, Submission
@@ -48,7 +48,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         for model in manifest.models
     ]
     show = _as_json if args.json else _as_table
-    sys.stdout.write(show(rows, {n: r for n, r in found.items() if r is not None}, now) + "\n")
+    say(show(rows, {n: r for n, r in found.items() if r is not None}, now))
     return Exit.OK
 
 
