@@ -16,9 +16,9 @@ NOISE = "Extension modules: "  # faulthandler's list, longer than all the rest
 
 
 def from_fault(fault: Mapping[str, Any], tail: str) -> ModelError | UnavailableError:
-    """For what the process itself could report."""
-    if fault["stage"] == "write":
-        return UnavailableError(fault["what"], *fault["why"], hint="is there room on the disk?")
+    """For what the process itself could report; UnavailableError where it blames the disk."""
+    if fault["disk"]:
+        return UnavailableError(fault["what"], *fault["why"], hint=fault["hint"])
     why = (*fault["why"], *fault["traceback"], *printed(tail))
     return ModelError(fault["what"], *why, hint=fault["hint"])
 

@@ -1,7 +1,10 @@
-"""One model process after another: the next is started when one has ended or grown too large."""
+"""One model process after another: the next is started when one has ended, has grown too large, or
+was changed by a model so that the next would notice.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +14,8 @@ from job.errors import JobError, ModelError
 from job.worker_process import Launch, WorkerProcess
 
 SLACK = 256 << 20
+
+log = logging.getLogger(__name__)
 
 
 class Succession:
@@ -48,17 +53,9 @@ class Succession:
             JobError: the reason given to `stop`.
         """
         with self._busy:
-            process = self._running()
-            try:
-                reply = process.exchange(request, timeout=timeout, memory=memory)
-            except BaseException:
-                self._discard()
-                if self._stopped is not None:
-                    raise self._stopped from None
-                raise
-            failure = process.failure(reply["fault"]) if "fault" in reply else None
-            if "children" in reply:
-                self._settle(process, children=reply["children"])
+            reply, failure = self._ask(request, timeout, memory)
+            if "again" in reply:  # a model that never predicted had changed the process
+                reply, failure = self._ask(request, timeout, memory)
         if failure is not None:
             raise failure
         return reply
@@ -76,6 +73,22 @@ class Succession:
             finally:
                 self._busy.release()
 
+    def _ask(
+        self, request: Mapping[str, Any], timeout: float, memory: int | None
+    ) -> tuple[dict[str, Any], JobError | None]:
+        process = self._running()
+        try:
+            reply = process.exchange(request, timeout=timeout, memory=memory)
+        except BaseException:
+            self._discard()
+            if self._stopped is not None:
+                raise self._stopped from None
+            raise
+        failure = process.failure(reply["fault"]) if "fault" in reply else None
+        if "children" in reply:
+            self._settle(process, children=reply["children"], tainted=reply["tainted"])
+        return reply, failure
+
     def _running(self) -> WorkerProcess:
         with self._state:
             if self._stopped is not None:
@@ -85,9 +98,12 @@ class Succession:
                 self._first_size = None
             return self._process
 
-    def _settle(self, process: WorkerProcess, *, children: bool) -> None:
-        """After a model: part with the process if it left others behind or has grown."""
-        if (children and process.has_descendants()) or self._too_large(process.size()):
+    def _settle(self, process: WorkerProcess, *, children: bool, tainted: str) -> None:
+        """After a model: part with a process that it changed, that has grown, or has children."""
+        if tainted:
+            log.info("a model %s: the next one gets a new process", tainted)
+            self._discard()
+        elif (children and process.has_descendants()) or self._too_large(process.size()):
             self._discard()
 
     def _too_large(self, size: int) -> bool:

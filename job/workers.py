@@ -7,6 +7,7 @@ outgrows its process costs only itself, and the next model meets a fresh one.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from job.worker_succession import Succession
 __all__ = ["Needs", "Predicted", "Worker", "worker_environment"]
 
 MIB = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,13 @@ class Predicted:
         rows: rows without the header.
         decoded: columns decoded for this model; 0 if an earlier model had caused it.
         seconds: wall time of "load", "decode", "predict" and "write".
+        warnings: what its author may not have meant; logged already.
     """
 
     rows: int
     decoded: int
     seconds: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
 
 
 class Worker:
@@ -96,6 +101,7 @@ class Worker:
         )
         self._processes = Succession(launch, growth=growth, ceiling=ceiling)
         self._load_seconds = 0.0
+        self._name = ""
 
     def start(self) -> None:
         """Have a process ready: it imports its libraries while the caller goes on.
@@ -112,6 +118,7 @@ class Worker:
         features: Sequence[str] | None,
         timeout: float,
         memory: int | None,
+        name: str | None = None,
     ) -> Needs:
         """Load a model; what it needs is known afterwards.
 
@@ -122,11 +129,13 @@ class Worker:
                 does not want the whole frame.
             timeout: seconds.
             memory: bytes that the process and what it starts may take, or None.
+            name: what the log calls the model; by default the file's name.
 
         Raises:
             ModelError: it cannot be loaded, or ended the process.
             JobError: the reason given to `stop`.
         """
+        self._name = name or artifact.name
         request = {
             "do": "load",
             "artifact": str(artifact.absolute()),
@@ -160,6 +169,7 @@ class Worker:
 
         Raises:
             ModelError: it failed, overran a limit, or its answer does not fit live's ids.
+            UnavailableError: `live` or `benchmarks` cannot be read, or `out` not be written.
             JobError: the reason given to `stop`.
         """
         request = {
@@ -171,7 +181,9 @@ class Worker:
         }
         reply = self._processes.exchange(request, timeout=timeout, memory=memory)
         seconds = {"load": self._load_seconds, **reply["seconds"]}
-        return Predicted(reply["rows"], reply["decoded"], seconds)
+        for warning in reply["warnings"]:
+            log.warning("%s: %s", self._name, warning)
+        return Predicted(reply["rows"], reply["decoded"], seconds, tuple(reply["warnings"]))
 
     def stop(self, reason: JobError | None = None) -> None:
         """Kill the process and what it has started, at once and for good; from any thread.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .faults import Fault
 PREDICTION = "prediction"
 NUMERIC = ("floating", "integer", "mixed-integer-float", "boolean", "decimal", "empty")
 MEND = "return pd.DataFrame({'prediction': values}, index=live_features.index)"
+CLASS_LABELS = "predict gives class labels; a wrapper around predict_proba may be meant"
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,29 @@ def read_answer(returned: Any, ids: pd.Index, *, kind: str) -> Answer:
 def write_answer(answer: Answer, path: Path, *, key: str) -> int:
     """Write `key,prediction` with every digit, through a temporary file; gives the rows.
 
-    NaN are written as nothing. Raises OSError.
+    NaN are written as nothing. Raises OSError, and leaves nothing behind.
     """
     cells = ["" if value != value else value for value in answer.values.tolist()]
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((key, PREDICTION))
-        writer.writerows(zip(answer.ids.tolist(), cells))  # noqa: B905  of one length
-    os.replace(temporary, path)  # noqa: PTH105
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow((key, PREDICTION))
+            writer.writerows(zip(answer.ids.tolist(), cells))  # noqa: B905  of one length
+        os.replace(temporary, path)  # noqa: PTH105
+    finally:
+        temporary.unlink(missing_ok=True)
     return len(cells)
+
+
+def doubts(answer: Answer, model: Any) -> list[str]:
+    """What of a valid answer its author may not have meant; sentences without full stop."""
+    if not np.isin(answer.values, (0.0, 1.0)).all():
+        return []
+    with contextlib.suppress(Exception):  # attributes may be computed by the model's own code
+        if callable(getattr(model, "predict_proba", None)):
+            return [CLASS_LABELS]
+    return []
 
 
 def _index(frame: pd.DataFrame, ids: pd.Index) -> pd.Index:

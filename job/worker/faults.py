@@ -16,6 +16,10 @@ INSTALL_AS = {"sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "PyY
 VERSIONED = ("numpy", "pandas", "pyarrow", "sklearn", "lightgbm", "xgboost", "cloudpickle")
 LINES = 12
 HERE = Path(__file__).parent
+DISK = {
+    "data": ("the round's data cannot be read", "were they removed or changed during the run?"),
+    "write": ("the prediction cannot be written", "is there room on the disk?"),
+}
 
 DAMAGE = (pickle.UnpicklingError, KeyError, IndexError, UnicodeDecodeError, OverflowError)
 DAMAGE_NAMES = ("LightGBMError", "error", "LZMAError")  # "error": zlib's and struct's
@@ -27,12 +31,13 @@ class Fault(Exception):  # noqa: N818  not an error of the worker's
     """One model's failure.
 
     Attributes:
-        stage: "start", "load", "data", "predict", "answer", or "write", which is no fault of the
-            model's.
+        stage: "start", "load", "data", "predict", "answer" or "write".
         what: one sentence without full stop.
         why: likely causes, one a line.
         hint: what to do next.
         traceback: last lines of the model's traceback.
+        disk: whether a file of the job's could not be read or written, which is no fault of the
+            model's.
     """
 
     stage: str
@@ -40,6 +45,7 @@ class Fault(Exception):  # noqa: N818  not an error of the worker's
     why: tuple[str, ...] = ()
     hint: str = ""
     traceback: tuple[str, ...] = ()
+    disk: bool = False
 
     def as_message(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -67,7 +73,7 @@ def explain(error: BaseException, name: str) -> Fault:
     what, why, hint = _cause(error, name)
     lines = tuple(_traceback(error))
     traceback.clear_frames(error.__traceback__)
-    return Fault(name, what, why, hint, lines)
+    return Fault(name, what, why, hint, lines, disk=_is_of_disk(error, name))
 
 
 def versions() -> dict[str, str]:
@@ -82,8 +88,8 @@ def versions() -> dict[str, str]:
 
 def _cause(error: BaseException, name: str) -> tuple[str, tuple[str, ...], str]:
     line = _one_line(error)
-    if name == "write":
-        return "the prediction cannot be written", (line,), ""
+    if _is_of_disk(error, name):
+        return DISK[name][0], (line,), DISK[name][1]
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _missing_module(error.name, line)
     if isinstance(error, SystemExit):
@@ -98,6 +104,12 @@ def _cause(error: BaseException, name: str) -> tuple[str, tuple[str, ...], str]:
     if name == "load":
         return (f"the model cannot be loaded: {line}", *_load_cause(error))
     return f"the model raised {line}", (), ""
+
+
+def _is_of_disk(error: BaseException, name: str) -> bool:
+    """Whatever goes wrong while writing; while reading, what pyarrow says of a file too."""
+    arrow = type(error).__module__.startswith("pyarrow") and not isinstance(error, MemoryError)
+    return name == "write" or (name == "data" and (isinstance(error, OSError) or arrow))
 
 
 def _load_cause(error: BaseException) -> tuple[tuple[str, ...], str]:

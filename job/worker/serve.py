@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .answers import read_answer, write_answer
+from .answers import doubts, read_answer, write_answer
 from .data import Frames, set_up
 from .faults import Fault, explain, stage
 from .guard import has_children, only_here
@@ -19,6 +19,8 @@ from .needs import Needs, needs_of
 from .protocol import Channel, Message
 from .streams import Streams
 from .surroundings import Surroundings
+
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Session:
         self._surroundings = surroundings
         self._memory = Memory()
         self._loaded: Loaded | None = None
+        self._tampered: list[str] = []
         self._memory.release()
 
     @classmethod
@@ -54,11 +57,13 @@ class Session:
         except BaseException as error:  # noqa: BLE001  model code raises what it likes
             fault = explain(error, str(request.get("do", "load")))
         self._forget()
-        return {"fault": fault.as_message(), "children": has_children()}
+        return {"fault": fault.as_message(), **self._left()}
 
     def _load(self, request: Message) -> Message:
         if self._loaded is not None:  # it was never asked to predict
             self._forget()
+            if self._tampered:
+                return {"again": True, **self._left()}
         clock = Clock()
         with clock.measure("load"):
             model = load(Path(request["artifact"]), request["format"])
@@ -79,7 +84,7 @@ class Session:
         reply = self._run(loaded, request)
         del loaded
         self._forget()
-        return {**reply, "children": has_children()}
+        return {**reply, **self._left()}
 
     def _run(self, loaded: Loaded, request: Message) -> Message:
         clock, key = Clock(), request["key"]
@@ -88,13 +93,15 @@ class Session:
             given = [live.copy(), *self._benchmarks(loaded.needs, request)]
         with stage("predict"), clock.measure("predict"):
             returned = _call(loaded, given)
+        self._tampered += self._surroundings.undo_patches()
         with clock.measure("write"):
             with stage("answer"):
                 answer = read_answer(returned, live.frame.index, kind=loaded.needs.kind)
+                warnings = doubts(answer, loaded.model)
             with stage("write"):
                 rows = write_answer(answer, Path(request["out"]), key=key)
         decoded = 0 if live.cached else live.frame.shape[1]
-        return {"rows": rows, "decoded": decoded, "seconds": clock.seconds}
+        return {"rows": rows, "decoded": decoded, "seconds": clock.seconds, "warnings": warnings}
 
     def _benchmarks(self, needs: Needs, request: Message) -> Iterator[Any]:
         if not needs.benchmarks:
@@ -106,8 +113,15 @@ class Session:
     def _forget(self) -> None:
         """Drop the model and whatever it changed in the process."""
         self._loaded = None
-        self._surroundings.restore()
+        self._tampered += self._surroundings.restore()
         self._memory.release()
+
+    def _left(self) -> Message:
+        """What a model leaves behind that its process can only shed by ending.
+
+        `tainted` says in one clause what it did to modules that the next one would use.
+        """
+        return {"children": has_children(), "tainted": _few(self._tampered)}
 
 
 class Clock:
@@ -128,6 +142,11 @@ def forever(channel: Channel, session: Session) -> None:
     """Answer requests until the parent goes, which ends the process."""
     for request in channel.requests():
         channel.reply(session.handle(request))
+
+
+def _few(clauses: list[str]) -> str:
+    more = f" and {len(clauses) - NAMED} more" if len(clauses) > NAMED else ""
+    return ", ".join(clauses[:NAMED]) + more
 
 
 def _call(loaded: Loaded, given: list[Any]) -> Any:

@@ -111,7 +111,7 @@ def test_a_started_worker_can_be_stopped_before_it_is_ready(tmp_path):
 
 def test_a_process_that_has_grown_is_replaced_before_the_next_model(tmp_path, round_):
     def leaks(live_features):
-        sys.modules["kept"] = np.ones(30 * MIB)  # 240 MiB that nothing frees
+        np.kept = np.ones(30 * MIB)  # 240 MiB that nothing frees
         return process_id(live_features)
 
     with new_worker(tmp_path, ceiling=200 * MIB) as own:
@@ -145,7 +145,7 @@ def test_a_process_that_has_only_imported_libraries_is_kept(own_worker, round_):
     before = pid_of(own_worker, round_)
 
     def imports(live_features):
-        sys.modules["kept"] = np.ones(10 * MIB)  # 80 MiB, more than half of what it was
+        np.kept = np.ones(10 * MIB)  # 80 MiB, more than half of what it was
         return process_id(live_features)
 
     round_.predict(own_worker, imports)

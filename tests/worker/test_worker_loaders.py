@@ -124,4 +124,5 @@ def test_a_fault_travels_as_json():
         "why": ("why",),
         "hint": "hint",
         "traceback": ("line",),
+        "disk": False,
     }
