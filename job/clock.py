@@ -4,23 +4,46 @@ stop.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from job.errors import Exit, StoppedError
 
+log = logging.getLogger(__name__)
+
+AGREEING = timedelta(seconds=60)
+"""Two clocks that differ by no more than this agree: an answer is on its way for a while."""
+
 
 class Clock:
-    """The system's clock. Sleeping ends early with `StoppedError` once `stop` was called."""
+    """The system's clock, or Numerai's where that one differs. Safe to use from many threads.
+
+    Sleeping ends early with `StoppedError` once `stop` was called.
+    """
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
         self._reason = StoppedError("stopped", Exit.TERMINATED)
+        self._agreeing = threading.Lock()
+        self._ahead = timedelta(0)
 
     def now(self) -> datetime:
         """The time of day, aware, in UTC."""
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self._ahead
+
+    def agree_with(self, server_now: datetime) -> None:
+        """Goes by a server's clock from now on, if the two differ by more than `AGREEING`.
+
+        Rounds open and close by Numerai's clock; `monotonic`, and with it every span, stays.
+        """
+        with self._agreeing:
+            difference = server_now - self.now()
+            if abs(difference) <= AGREEING:
+                return
+            self._ahead += difference
+            _tell(self._ahead)
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment; for measuring spans."""
@@ -51,3 +74,22 @@ class Clock:
 def monotonic_at(clock: Clock, moment: datetime) -> float:
     """The monotonic reading that `clock` will show at a time of day."""
     return clock.monotonic() + (moment - clock.now()).total_seconds()
+
+
+def _tell(ahead: timedelta) -> None:
+    if abs(ahead) <= AGREEING:
+        log.info("this machine's clock agrees with Numerai's again")
+        return
+    log.warning(
+        "this machine's clock is %s %s Numerai's; going by Numerai's",
+        _in_words(abs(ahead)),
+        "behind" if ahead > timedelta(0) else "ahead of",
+    )
+
+
+def _in_words(span: timedelta) -> str:
+    minutes = round(span / timedelta(minutes=1))
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = round(minutes / 60)
+    return f"{hours} h" if hours < 48 else f"{round(hours / 24)} days"

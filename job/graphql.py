@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-import requests
-
 from job.errors import JobError, RefusedError, TokenError, TransientError, UnavailableError
-from job.transport import host_of, retry_after
+from job.transport import Answer, host_of, retry_after
 
 Json = Any
 
@@ -19,9 +18,10 @@ LATER = re.compile(
     re.IGNORECASE,
 )
 NOT_DONE = re.compile(r"rate.?limit|too many requests", re.IGNORECASE)
+# "You do not have permission to submit for this model" is that model's matter alone.
 TOKEN = re.compile(
-    r"authenticat|unauthori[sz]ed|not authori[sz]ed|session is invalid|invalid (api )?(token|key)"
-    r"|api key|credentials|scope|permission",
+    r"authenticat|unauthori[sz]ed|not authori[sz]ed|session is invalid"
+    r"|invalid (api )?(token|key)|(token|api key) is (invalid|expired)|\bscopes?\b",
     re.IGNORECASE,
 )
 
@@ -45,17 +45,16 @@ def graphql_error(errors: Json) -> JobError:
     return RefusedError(f"Numerai answered: {message}")
 
 
-def read_graphql(answer: requests.Response) -> dict[str, Any]:
+def read_graphql(answer: Answer) -> dict[str, Any]:
     """The JSON of a GraphQL answer; raises what its status, shape or `errors` mean."""
-    host, status = host_of(answer.url), answer.status_code
+    host, status = host_of(answer.url), answer.status
     if status in {408, 429} or status >= 500:
         raise TransientError(
-            f"{host} answered {status}", retry_after=retry_after(answer), maybe_done=status != 429
+            f"{host} answered {status}",
+            retry_after=retry_after(answer.headers),
+            maybe_done=status != 429,
         )
-    try:
-        body = answer.json()
-    except ValueError:
-        body = None
+    body = _json(answer.body)
     if isinstance(body, dict) and body.get("errors"):
         raise graphql_error(body["errors"])
     if status in {401, 403}:
@@ -65,3 +64,11 @@ def read_graphql(answer: requests.Response) -> dict[str, Any]:
     if not isinstance(body, dict) or not isinstance(body.get("data"), dict):
         raise TransientError(f"{host} answered something other than JSON data", maybe_done=True)
     return body
+
+
+def _json(body: bytes) -> Json:
+    """What the body says; None where it is no JSON."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

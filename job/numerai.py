@@ -22,6 +22,7 @@ from job.errors import (
     RefusedError,
     ReplyLostError,
     RoundTurnedError,
+    TokenError,
     TransientError,
     UnavailableError,
 )
@@ -38,7 +39,7 @@ from job.tournament import (
     Ticket,
     TokenInfo,
 )
-from job.transport import Transport, host_of
+from job.transport import Transport, host_of, server_time
 
 
 class Numerai(Api):
@@ -121,6 +122,11 @@ class Numerai(Api):
             for alias, name in aliases.items()
         )
         data = self._ask(f"query {{ account {{ {queries.MODELS} }} {wanted} }}")
+        if "account" in data and data["account"] is None:
+            raise TokenError(
+                "Numerai answered without an account: it does not know the API token",
+                hint="check NUMERAI_PUBLIC_ID and NUMERAI_SECRET_KEY",
+            )
         return answers.account_state(data, aliases)
 
     def open_rounds(self, tournament: str) -> tuple[Round, ...]:
@@ -238,7 +244,12 @@ class Numerai(Api):
         if authorization:
             headers["Authorization"] = "Token {}${}".format(*self.token)
         body = {"query": query, "variables": dict(variables or {})}
-        return read_graphql(self._transport.post_json(self._url, body, headers))
+        answer = self._transport.post_json(self._url, body, headers)
+        read = read_graphql(answer)
+        shown = server_time(answer)
+        if shown is not None:
+            self._retry.clock.agree_with(shown)
+        return read
 
 
 @contextmanager

@@ -12,19 +12,19 @@ import requests
 
 from job.errors import TransientError, UnavailableError
 from job.tournament import Body
-from job.transport import Transport, host_of, retry_after
+from job.transport import Answer, Transport, host_of, retry_after
 
 MD5 = re.compile(r"[0-9a-fA-F]{32}")
 RANGE_NOT_SATISFIABLE = 416
 
 
-def check_stored(answer: requests.Response) -> None:
+def check_stored(answer: Answer) -> None:
     """Raises unless the object store took the file."""
-    host, status = host_of(answer.url), answer.status_code
+    host, status = host_of(answer.url), answer.status
     if status in {200, 201, 204}:
         return
     if status in {408, 429} or status >= 500:
-        raise TransientError(f"{host} answered {status}", retry_after=retry_after(answer))
+        raise TransientError(f"{host} answered {status}", retry_after=retry_after(answer.headers))
     raise UnavailableError(
         f"{host} answered {status} to the upload", "the upload address may have expired"
     )
@@ -68,7 +68,9 @@ class DatasetSource:
             return
         self._url = None  # expired, or moved: ask for a fresh one
         if status in {400, 401, 403, 404, 408, 410, 412, 429} or status >= 500:
-            raise TransientError(f"{host} answered {status}", retry_after=retry_after(answer))
+            raise TransientError(
+                f"{host} answered {status}", retry_after=retry_after(answer.headers)
+            )
         raise UnavailableError(f"{host} answered {status} for {self.name}")
 
 

@@ -26,6 +26,9 @@ class FakeClock(Clock):
         with self._guard:
             return self._now
 
+    def agree_with(self, server_now: datetime) -> None:
+        """There is one time in a test, and whoever sets it is right."""
+
     def monotonic(self) -> float:
         """Seconds; moves with `now`."""
         with self._guard:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ADAPTER = {"job.numerai", "job.graphql", "job.presigned", "job.transport"}
+ADAPTER = {"job.numerai", "job.presigned", "job.transport"}
 PURE = {
     "job.errors",
     "job.tournament",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -56,3 +58,67 @@ def test_a_moment_of_the_day_is_found_on_the_monotonic_scale(clock: FakeClock) -
 
 def test_the_real_clock_is_aware_and_in_utc() -> None:
     assert Clock().now().utcoffset() == timedelta(0)
+
+
+def real_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.mark.parametrize("seconds", [61.5, -61.5, 660.0, -3300.0, 172_800.0, 30 * 86_400.0])
+def test_where_two_clocks_differ_the_servers_is_gone_by(seconds: float) -> None:
+    clock, ahead = Clock(), timedelta(seconds=seconds)
+    before = clock.monotonic()
+    clock.agree_with(real_now() + ahead)
+    assert abs(clock.now() - real_now() - ahead) < timedelta(seconds=1)
+    assert clock.monotonic() - before < 1.0
+    assert clock.now().utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 58.0, -58.0])
+def test_a_small_difference_is_an_answers_way_and_ignored(
+    seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    clock.agree_with(real_now() + timedelta(seconds=seconds))
+    assert abs(clock.now() - real_now()) < timedelta(seconds=1)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (timedelta(minutes=11), "11 min behind"),
+        (timedelta(minutes=-119), "119 min ahead of"),
+        (timedelta(hours=3), "3 h behind"),
+        (timedelta(days=-2), "2 days ahead of"),
+    ],
+)
+def test_a_wrong_clock_is_told_of_once(
+    ahead: timedelta, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: clock.agree_with(real_now() + ahead), range(40)))
+    clock.agree_with(real_now() + ahead + timedelta(seconds=30))
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == f"this machine's clock is {said} Numerai's; going by Numerai's"
+    assert abs(clock.now() - real_now() - ahead) < timedelta(seconds=1)
+
+
+def test_a_clock_that_is_set_right_in_between_is_gone_by_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    clock.agree_with(real_now() + timedelta(hours=1))
+    with caplog.at_level(logging.INFO):
+        clock.agree_with(real_now())
+    assert abs(clock.now() - real_now()) < timedelta(seconds=1)
+    assert "agrees with Numerai's again" in caplog.records[-1].getMessage()
+    assert caplog.records[-1].levelno == logging.INFO
+
+
+def test_the_fake_clock_shows_what_was_set(clock: FakeClock) -> None:
+    before = clock.now()
+    clock.agree_with(before + timedelta(hours=1))
+    assert clock.now() == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import requests
 from numerapi.base_api import Api
 
+from job.clock import Clock
 from job.errors import (
     Exit,
     NotReadyError,
@@ -22,11 +25,14 @@ from job.errors import (
 )
 from job.graphql import graphql_error
 from job.numerai import Numerai
+from job.plan import Submit, Wishes, make_plan
 from job.retry import Retry
-from job.sandbox import Sandbox
-from job.sandbox.rounds import Between
+from job.round_state import current_round
+from job.sandbox import TINY, Sandbox
+from job.sandbox.rounds import Between, utc_now
 from job.tournament import Slot, Ticket
 from job.transport import Transport
+from tests.builders import a_model
 from tests.clock import FakeClock
 from tests.worlds import LIVE, BoxWorld, written
 
@@ -158,6 +164,116 @@ def test_a_missing_scope_is_the_tokens_fault(numerai: Numerai, box: Sandbox, slo
     box.scopes = ["read_user_info"]
     with pytest.raises(TokenError, match="upload_submission"):
         numerai.upload_ticket(slot, "p.csv")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "You are not authenticated",
+        "Unauthorized",
+        "not authorised",
+        "Your session is invalid or expired.",
+        "Invalid API key",
+        "invalid token",
+        "the token is expired",
+        "missing scope: upload_submission",
+    ],
+)
+def test_words_about_the_token_are_the_tokens_fault(said: str) -> None:
+    assert isinstance(graphql_error([{"message": said}]), TokenError)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "You do not have permission to submit for this model",
+        "model credentials do not match",
+        "the file is outside the round's scoped universe",
+        "no api key may be given for a hosted model",
+    ],
+)
+def test_what_one_model_may_not_is_not_the_tokens_fault(
+    numerai: Numerai, box: Sandbox, ticket: Ticket, csv: Path, said: str
+) -> None:
+    numerai.put(ticket, csv)
+    box.faults.add(where="createSubmission", kind="graphql_error", message=said)
+    with pytest.raises(RefusedError, match=said) as caught:
+        numerai.create(ticket)
+    assert caught.value.exit_code is Exit.MODELS_FAILED
+
+
+def test_no_account_in_an_answer_means_that_the_token_is_not_known(
+    numerai: Numerai, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numerai, "_ask", lambda *_: {"account": None, "rounds_classic": []})
+    with pytest.raises(TokenError, match="does not know the API token") as caught:
+        numerai.account_state(["classic"])
+    assert "NUMERAI_SECRET_KEY" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (timedelta(minutes=11), "this machine's clock is 11 min behind Numerai's"),
+        (timedelta(days=2), "this machine's clock is 2 days behind Numerai's"),
+        (timedelta(minutes=-55), "this machine's clock is 55 min ahead of Numerai's"),
+        (timedelta(days=-2), "this machine's clock is 2 days ahead of Numerai's"),
+    ],
+    ids=str,
+)
+def test_the_open_round_is_on_time_whatever_this_machines_clock_shows(
+    transport: Transport, caplog: pytest.LogCaptureFixture, ahead: timedelta, said: str
+) -> None:
+    clock = Clock()
+    with Sandbox(shape=TINY, now=lambda: utc_now() + ahead) as box:
+        box.add_model("mallard")
+        numerai = Numerai(
+            url=box.api_url,
+            token=(box.public_id, box.secret_key),
+            transport=transport,
+            retry=Retry(clock, patience=5.0),
+        )
+        before = numerai.account_state(["classic"])
+        round_ = current_round(before.rounds["classic"], clock.now())
+        assert round_ is not None
+        assert round_.is_on_time(clock.now())
+        (step,) = make_plan([a_model("mallard")], before, now=clock.now(), wishes=Wishes())
+        assert isinstance(step, Submit)
+        numerai.token_info()
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert warnings == [f"{said}; going by Numerai's"]
+
+
+def test_a_clock_that_is_right_within_a_minute_stays(
+    transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    with Sandbox(shape=TINY, now=lambda: utc_now() + timedelta(seconds=50)) as box:
+        numerai = Numerai(
+            url=box.api_url,
+            token=(box.public_id, box.secret_key),
+            transport=transport,
+            retry=Retry(clock, patience=5.0),
+        )
+        numerai.account_state(["classic"])
+    assert abs(clock.now() - utc_now()) < timedelta(seconds=5)
+    assert caplog.records == []
+
+
+def test_an_object_stores_clock_and_that_of_a_refusal_count_for_nothing(
+    numerai: Numerai, box: Sandbox, ticket: Ticket, csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed: list[object] = []
+    monkeypatch.setattr(FakeClock, "agree_with", lambda _, shown: agreed.append(shown))
+    numerai.put(ticket, csv)
+    with numerai._transport.get(box.objects.dataset_url(LIVE, 8, 1400), {}):
+        pass
+    box.faults.add(where="account", kind="status", times=None)
+    with pytest.raises(UnavailableError):
+        numerai.account_state(["classic"])
+    assert agreed == []
+    numerai.open_rounds("classic")
+    assert len(agreed) == 1
 
 
 @pytest.mark.parametrize("between", list(Between))

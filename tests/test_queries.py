@@ -8,12 +8,11 @@ from typing import Any
 
 import graphql
 import pytest
-import requests
 
 from job.numerai import Numerai
 from job.sandbox.graph import SCHEMA
 from job.tournament import NUMBERS
-from job.transport import Transport
+from job.transport import Answer, Transport
 from tests.worlds import BoxWorld, written
 
 ROOT_FIELDS = {
@@ -40,7 +39,7 @@ def sent(
 
     def noted(
         self: Transport, url: str, body: Mapping[str, Any], headers: Mapping[str, str]
-    ) -> requests.Response:
+    ) -> Answer:
         texts.append(body["query"])
         return post(self, url, body, headers)
 

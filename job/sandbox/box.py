@@ -92,7 +92,9 @@ class Sandbox:
     def start(self) -> Sandbox:
         """Opens a port and serves in threads of its own."""
         self._stopping.clear()
-        self._server = Server(answer=self._desk.answer, link=self.link, traffic=self.traffic)
+        self._server = Server(
+            answer=self._desk.answer, link=self.link, traffic=self.traffic, now=self.now
+        )
         self.objects.base = self.api_url
         self._server.start()
         return self

@@ -6,6 +6,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Protocol, cast
@@ -13,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from job.sandbox.link import CHUNK, Link
 from job.sandbox.messages import Ending, Incoming, Reply
+from job.sandbox.rounds import Clock
 from job.sandbox.traffic import Entry, Traffic
 
 Answer = Callable[[Incoming, Entry], Reply]
@@ -27,6 +29,7 @@ class Serving(Protocol):
     answer: Answer
     link: Link
     traffic: Traffic
+    now: Clock
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -48,6 +51,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Stays quiet; `box.requests` is the log."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """What a Date header says: the service's time, which need not be this machine's."""
+        return format_datetime(self.serving.now(), usegmt=True)
 
     def _serve(self) -> None:
         target = urlsplit(self.path)

@@ -12,6 +12,7 @@ from typing import Any
 
 from job.sandbox.handler import Answer, Handler
 from job.sandbox.link import Link
+from job.sandbox.rounds import Clock
 from job.sandbox.traffic import Traffic
 
 
@@ -22,8 +23,8 @@ class Server(ThreadingHTTPServer):
     block_on_close = True
     request_queue_size = 512
 
-    def __init__(self, *, answer: Answer, link: Link, traffic: Traffic) -> None:
-        self.answer, self.link, self.traffic = answer, link, traffic
+    def __init__(self, *, answer: Answer, link: Link, traffic: Traffic, now: Clock) -> None:
+        self.answer, self.link, self.traffic, self.now = answer, link, traffic, now
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), Handler)
