@@ -22,6 +22,8 @@ from job.logs import redacted
 
 log = logging.getLogger("job")
 
+INSTALL = "in a clone, `make demo` makes .venv/bin/python; elsewhere, pip install ."
+
 
 def command(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Runs one command; returns its exit code, with any error rendered to stderr."""
@@ -39,6 +41,10 @@ def command(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:
         raise
+    except ModuleNotFoundError as error:
+        where = f"is this the Python it is installed in? {sys.executable}"
+        _say(f"error: {error.msg}\n  {where}\n  {INSTALL}")
+        return int(Exit.USAGE)
     except Exception:  # noqa: BLE001 - told with its traceback, which must not show a secret
         _say(f"{traceback.format_exc()}error: unforeseen; please report the lines above")
         return int(Exit.UNFORESEEN)

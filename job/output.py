@@ -1,4 +1,4 @@
-"""What a command says on stdout; that nobody reads it, or that it cannot be shown, matters not."""
+"""What a command says on stdout; that nobody reads it changes nothing of what the command does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def say(text: str) -> None:
     if not text or sys.stdout is None:
         return
     try:
-        sys.stdout.write(_printable(text) + "\n")
+        sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except (OSError, ValueError) as error:
         log.warning("stdout cannot be written: %s", error)
@@ -28,9 +28,3 @@ def _discard_the_rest() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-
-
-def _printable(text: str) -> str:
-    """The text with what stdout's encoding lacks written as escapes."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, errors="backslashreplace").decode(encoding)

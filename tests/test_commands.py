@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -181,17 +180,6 @@ def test_status_with_faulty_settings_is_2_with_all_faults(
     err = capsys.readouterr().err
     assert "NUMERAI_WAIT" in err
     assert "NUMERAI_WORKERS" in err
-
-
-def test_what_stdout_cannot_show_is_shown_as_escapes(
-    run: Run, models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    monkeypatch.setattr("sys.stdout", narrow)
-    (models / "models_manifest.yaml").write_text(MANIFEST.replace("aythya_", "aythyä_"))
-    assert run("status") == Exit.OK
-    narrow.seek(0)
-    assert "aythy\\xe4_fuligula" in narrow.read()
 
 
 @pytest.mark.parametrize("stdout", [None, "full"])
