@@ -120,6 +120,7 @@ class Predictor:
     ) -> Needs:
         needs = worker.load(
             artifact.path,
+            name=step.model.name,
             format=step.model.format,
             features=features,
             timeout=self._allowed(step),

@@ -73,3 +73,7 @@ def test_every_outcome_and_field_of_the_record_is_explained() -> None:
 def test_every_link_into_the_tree_leads_somewhere() -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (Path(__file__).parents[1] / target).exists(), target
+
+
+def test_nothing_is_left_to_be_filled_in() -> None:
+    assert not re.findall(r"@[A-Z]+@|TODO|FIXME", README)
