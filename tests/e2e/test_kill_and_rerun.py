@@ -56,6 +56,7 @@ def check_completes(home: Home, undisturbed: Csvs) -> None:
     """The next run ends well, with one submission of the right bytes for every model."""
     for worker in home.running[-1].workers:
         wait_for(lambda pid=worker: not is_running(pid), "model processes end with their parent", 3)
+    home.age_intents(58)  # of the minute for which an upload that does not show is looked for
     ended = home.run()
     assert ended.code == 0, ended.err
     assert "Traceback" not in ended.err
@@ -84,7 +85,6 @@ def test_a_run_killed_after_predicting_is_continued_without_predicting_again(
     if AFTER_PREDICTION[stage]["where"] == "account":
         match = ""
     home.run_killed(match=match, **AFTER_PREDICTION[stage])  # type: ignore[arg-type]
-    home.age_intents(58)  # of the minute for which an upload that does not show is looked for
     check_completes(home, undisturbed)
     assert log.read_text().splitlines() == ["predicted"]
 
