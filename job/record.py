@@ -132,7 +132,7 @@ class RunRecord:
             self._results[key] = replace(self._results[key], **changes)
             if save:
                 self.save()
-            elif (now - self._saved_at).total_seconds() >= SAVE_EVERY_SECONDS:
+            elif abs((now - self._saved_at).total_seconds()) >= SAVE_EVERY_SECONDS:
                 self._saved_at = now
                 with suppress(UnavailableError):
                     self.save()
