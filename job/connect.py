@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from job.clock import Clock
-from job.numerai import Numerai
+from job.numerai.adapter import Numerai
+from job.numerai.transport import Transport
 from job.retry import Retry
 from job.settings import Settings
-from job.transport import Transport
 
 
 def connect(settings: Settings, clock: Clock) -> Numerai:

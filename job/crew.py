@@ -5,6 +5,7 @@ again.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from job.data import RoundData, remove_old_rounds
 from job.errors import UnavailableError
 from job.files import disk_errors
 from job.machine import cores, workers_for
-from job.plan import Submit
+from job.plan import UPLOAD_SECONDS, Submit
 from job.predict import Limits, Predictor
 from job.recover import recover
 from job.retry import Retry
@@ -61,7 +62,7 @@ def work_through(job: Job, steps: Sequence[Submit], *, wait_until: float) -> Non
             record=job.record,
             clock=job.clock,
             dry_run=job.dry_run,
-            wait_until=wait_until if deadline is None else min(wait_until, deadline),
+            wait_until=min(wait_until, math.inf if deadline is None else deadline - UPLOAD_SECONDS),
         )
         work.run()
 

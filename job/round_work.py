@@ -13,12 +13,12 @@ from typing import Any
 from job.clock import Clock
 from job.errors import Exit, RoundTurnedError, StoppedError
 from job.lanes import Lanes
+from job.numerai.transport import AT_ONCE
 from job.outcomes import failure, is_fault
 from job.plan import Submit
 from job.predict import Prediction, Predictor
 from job.record import Outcome, RunRecord
 from job.settle import SENDS, Settler
-from job.transport import AT_ONCE
 from job.upload import Sent, Uploader
 from job.workers import Worker
 

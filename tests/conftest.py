@@ -16,10 +16,10 @@ from typing import Any
 import hypothesis
 import pytest
 
-from job.numerai import Numerai
+from job.numerai.adapter import Numerai
+from job.numerai.transport import Transport
 from job.retry import Retry
 from job.sandbox import TINY, Sandbox
-from job.transport import Transport
 from tests.clock import FakeClock
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -16,7 +16,8 @@ import pytest
 from job.errors import Exit, JobError, UnavailableError
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
-from job.numerai import Numerai
+from job.numerai.adapter import Numerai
+from job.numerai.transport import Transport
 from job.past_records import live_data
 from job.plan import Wishes
 from job.record import ModelResult, RunRecord
@@ -25,7 +26,6 @@ from job.run import Job, run
 from job.sandbox import Sandbox
 from job.settings import Settings
 from job.store import Folder
-from job.transport import Transport
 from job.workers import Needs, Predicted
 from tests.builders import a_model
 from tests.clock import FakeClock

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ADAPTER = {"job.numerai", "job.presigned", "job.transport"}
+ADAPTER = {"job.numerai.adapter", "job.numerai.presigned", "job.numerai.transport"}
 PURE = {
     "job.errors",
     "job.tournament",
@@ -19,8 +19,8 @@ PURE = {
     "job.units",
     "job.round_state",
     "job.plan",
-    "job.numerai_answers",
-    "job.numerai_queries",
+    "job.numerai.answers",
+    "job.numerai.queries",
     "job.outcomes",
     "job.report",
 }
@@ -87,8 +87,8 @@ def test_only_the_adapter_speaks_http_and_numerapi() -> None:
 
 
 def test_the_adapter_is_made_in_one_place() -> None:
-    assert users_of("job.numerai") == {"job.connect"}
-    assert users_of("job.graphql", "job.presigned") == {"job.numerai"}
+    assert users_of("job.numerai.adapter") == {"job.connect"}
+    assert users_of("job.numerai.graphql", "job.numerai.presigned") == {"job.numerai.adapter"}
 
 
 def test_only_the_demo_knows_the_sandbox() -> None:

@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from job.data import check_dataset
 from job.errors import Exit, NotReadyError, TransientError, UnavailableError
 from job.fetch import WRONG_BYTES_TRIES, Fetched, WrongBytesError, fetch
-from job.numerai import Numerai
-from job.presigned import DatasetSource
+from job.numerai.adapter import Numerai
+from job.numerai.presigned import DatasetSource
+from job.numerai.transport import Transport
 from job.retry import Retry
 from job.sandbox import ETags, Fault, Sandbox
 from job.tournament import Body
-from job.transport import Transport
 from tests.clock import FakeClock
 from tests.worlds import LIVE
 

@@ -14,16 +14,13 @@ from hypothesis import strategies as st
 
 from job.errors import Exit, ModelError, UsageError
 from job.manifest import (
-    FeatureFile,
-    FeatureList,
-    FeatureSet,
     Manifest,
-    ModelSpec,
     find_manifest,
     load_manifest,
     read_manifest,
     resolve_inside,
 )
+from job.model_spec import FeatureFile, FeatureList, FeatureSet, ModelSpec
 
 EXAMPLE = Path(__file__).parent.parent / "models_manifest.yaml"
 DIGEST = "3B1F" + "0a" * 30

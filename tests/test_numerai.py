@@ -23,15 +23,15 @@ from job.errors import (
     TransientError,
     UnavailableError,
 )
-from job.graphql import graphql_error
-from job.numerai import Numerai
+from job.numerai.adapter import Numerai
+from job.numerai.graphql import graphql_error
+from job.numerai.transport import Transport
 from job.plan import Submit, Wishes, make_plan
 from job.retry import Retry
 from job.round_state import current_round
 from job.sandbox import TINY, Sandbox
 from job.sandbox.rounds import Between, utc_now
 from job.tournament import Slot, Ticket
-from job.transport import Transport
 from tests.builders import a_model
 from tests.clock import FakeClock
 from tests.worlds import LIVE, BoxWorld, written

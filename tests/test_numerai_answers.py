@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job import numerai_answers as answers
 from job.errors import Exit, TokenError, UnavailableError
+from job.numerai import answers
 from job.tournament import AccountState
 
 ROUND = {

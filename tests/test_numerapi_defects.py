@@ -21,7 +21,7 @@ from numerapi import base_api
 from job.data import RoundData, check_dataset
 from job.errors import NotReadyError, UnavailableError
 from job.fetch import fetch
-from job.numerai import Numerai
+from job.numerai.adapter import Numerai
 from job.retry import Retry
 from job.round_state import current_round
 from job.sandbox import Sandbox
@@ -233,8 +233,8 @@ def test_a_dataset_that_is_not_there_yet_is_said_to_be(
 
 def test_the_log_of_the_process_is_left_to_the_process(numerai: Numerai) -> None:
     script = (
-        "import logging; from job.clock import Clock; from job.numerai import Numerai;"
-        "from job.retry import Retry; from job.transport import Transport;"
+        "import logging; from job.clock import Clock; from job.numerai.adapter import Numerai;"
+        "from job.retry import Retry; from job.numerai.transport import Transport;"
         "Numerai(url='http://127.0.0.1:9', token=('a', 'b'), transport=Transport(),"
         " retry=Retry(Clock(), 0.0));"
         "assert logging.getLogger().handlers == [];"

@@ -9,10 +9,10 @@ from typing import Any
 import graphql
 import pytest
 
-from job.numerai import Numerai
+from job.numerai.adapter import Numerai
+from job.numerai.transport import Answer, Transport
 from job.sandbox.graph import SCHEMA
 from job.tournament import NUMBERS
-from job.transport import Answer, Transport
 from tests.worlds import BoxWorld, written
 
 ROOT_FIELDS = {

@@ -10,7 +10,7 @@ import pytest
 from job.cli import COMMANDS, parse
 from job.errors import Exit
 from job.manifest import load_manifest
-from job.manifest_schema import Defaults, Model
+from job.manifest.schema import Defaults, Model
 from job.record import ModelResult, Outcome
 from job.report import WORDS
 from job.variables import variables_markdown

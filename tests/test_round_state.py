@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job import numerai_answers as answers
+from job.numerai import answers
 from job.round_state import (
     Fresh,
     Lacking,

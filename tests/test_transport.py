@@ -18,8 +18,7 @@ import requests
 import urllib3
 
 from job.errors import Exit, JobError, TransientError, UnavailableError
-from job.sandbox import Operation, Sandbox
-from job.transport import (
+from job.numerai.transport import (
     AT_ONCE,
     Answer,
     Transport,
@@ -28,6 +27,7 @@ from job.transport import (
     server_time,
     translated,
 )
+from job.sandbox import Operation, Sandbox
 
 SIGNED = "https://user:pass@store.invalid:8443/a/b?X-Amz-Signature=s3cret"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from job.errors import RefusedError, ReplyLostError, TokenError, UnavailableError
-from job.numerai import Numerai
+from job.numerai.adapter import Numerai
+from job.numerai.transport import Transport
 from job.retry import Retry
 from job.sandbox import Sandbox
 from job.sandbox.synthetic import live_keys
 from job.tournament import Slot, Tournament
-from job.transport import Transport
 from tests.clock import FakeClock
 from tests.fakes import FakeNumerai, unreadable
 

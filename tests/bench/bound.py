@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from job.machine import cores
-from job.worker_environment import worker_environment
-from job.worker_process import Launch, WorkerProcess
+from job.workers.environment import worker_environment
+from job.workers.process import Launch, WorkerProcess
 from tests.bench.programs import run
 from tests.bench.service import BANDWIDTH, LATENCY
 

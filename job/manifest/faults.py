@@ -8,8 +8,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from job.manifest_schema import Defaults, Model, Schema, shown
-from job.manifest_yaml import Document, Place
+from job.manifest.document import Document, Place
+from job.manifest.schema import Defaults, Model, Schema, shown
 from job.units import perhaps
 
 MAX_FAULTS: Final = 50

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from job import worker_ends as ends
 from job.errors import ModelError, UnavailableError
 from job.files import disk_errors
-from job.worker_group import Group
-from job.worker_pipes import Pipes
+from job.workers import ends
+from job.workers.group import Group
+from job.workers.pipes import Pipes
 
-MAIN = Path(__file__).with_name("worker") / "__main__.py"
+MAIN = Path(__file__).parents[1] / "worker" / "__main__.py"
 GRACE = 1.0
 
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-process-spawner")

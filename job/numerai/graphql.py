@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from job.errors import JobError, RefusedError, TokenError, TransientError, UnavailableError
-from job.transport import Answer, host_of, retry_after
+from job.numerai.transport import Answer, host_of, retry_after
 
 Json = Any
 

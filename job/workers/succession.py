@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from job.errors import JobError, ModelError
-from job.worker_process import Launch, WorkerProcess
+from job.workers.process import Launch, WorkerProcess
 
 SLACK = 256 << 20
 

@@ -16,11 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from job.errors import JobError
-from job.worker_environment import worker_environment
-from job.worker_process import Launch
-from job.worker_succession import Succession
-
-__all__ = ["Needs", "Predicted", "Worker", "worker_environment"]
+from job.workers.process import Launch
+from job.workers.succession import Succession
 
 MIB = 1 << 20
 

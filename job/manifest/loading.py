@@ -9,34 +9,11 @@ from pathlib import Path, PurePosixPath
 from pydantic import ValidationError
 
 from job.errors import ModelError, UsageError
-from job.manifest_faults import render_faults
-from job.manifest_schema import Defaults, Model, Schema
-from job.manifest_yaml import MAX_BYTES, UnreadableError, read_yaml
-from job.model_spec import (
-    FeatureFile,
-    FeatureList,
-    Features,
-    FeatureSet,
-    Format,
-    ModelSpec,
-    Tournament,
-)
+from job.manifest.document import MAX_BYTES, UnreadableError, read_yaml
+from job.manifest.faults import render_faults
+from job.manifest.schema import Defaults, Model, Schema
+from job.model_spec import ModelSpec
 from job.units import perhaps
-
-__all__ = [
-    "FeatureFile",
-    "FeatureList",
-    "FeatureSet",
-    "Features",
-    "Format",
-    "Manifest",
-    "ModelSpec",
-    "Tournament",
-    "find_manifest",
-    "load_manifest",
-    "read_manifest",
-    "resolve_inside",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import requests
 
 from job.errors import TransientError, UnavailableError
+from job.numerai.transport import Answer, Transport, host_of, retry_after
 from job.tournament import Body
-from job.transport import Answer, Transport, host_of, retry_after
 
 MD5 = re.compile(r"[0-9a-fA-F]{32}")
 RANGE_NOT_SATISFIABLE = 416

@@ -15,8 +15,6 @@ from typing import Any
 
 from numerapi.base_api import Api
 
-from job import numerai_answers as answers
-from job import numerai_queries as queries
 from job.errors import (
     NotReadyError,
     RefusedError,
@@ -26,8 +24,10 @@ from job.errors import (
     TransientError,
     UnavailableError,
 )
-from job.graphql import read_graphql
-from job.presigned import DatasetSource, check_stored
+from job.numerai import answers, queries
+from job.numerai.graphql import read_graphql
+from job.numerai.presigned import DatasetSource, check_stored
+from job.numerai.transport import Transport, host_of, server_time
 from job.retry import Retry
 from job.tournament import (
     NUMBERS,
@@ -39,7 +39,6 @@ from job.tournament import (
     Ticket,
     TokenInfo,
 )
-from job.transport import Transport, host_of, server_time
 
 
 class Numerai(Api):
