@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
@@ -31,40 +32,40 @@ log = logging.getLogger(__name__)
 
 
 def work_through(job: Job, steps: Sequence[Submit], *, wait_until: float) -> None:
-    """Submits the steps, which are all of one round; what becomes of them is in the job's
-    record.
-    """
+    """Submits the steps, all of one round; what becomes of them is in the job's record."""
     left = recover(job, steps)
-    if not left:
-        return
-    first = left[0]
+    if left:
+        _submit(job, left, wait_until)
+
+
+def _submit(job: Job, steps: Sequence[Submit], wait_until: float) -> None:
+    first = steps[0]
     deadline = None if first.deadline is None else monotonic_at(job.clock, first.deadline)
     retry = Retry(job.clock, job.settings.retry_patience, until=deadline)
     with job.numerai.giving_up_at(deadline), _scratch(job.settings.data_dir) as scratch:
-        data = _round_data(job, first, retry)
-        work = RoundWork(
-            steps=left,
-            predictor=Predictor(
-                artifacts=Artifacts(job.settings.models_dir),
-                data=data,
-                models_dir=job.settings.models_dir,
-                limits=Limits(job.settings.model_timeout, job.settings.model_memory),
-                clock=job.clock,
-            ),
+        RoundWork(
+            steps=steps,
+            predictor=_predictor(job, _round_data(job, first, retry)),
             uploader=Uploader(
-                job.numerai,
-                clock=job.clock,
-                retry=retry,
-                note_intent=lambda *a: _note_intent(job, *a),
+                job.numerai, clock=job.clock, retry=retry, note_intent=partial(_note_intent, job)
             ),
             settler=Settler(job.numerai, job.record, job.clock),
-            workers=_workers(job, left, scratch),
+            workers=_workers(job, steps, scratch),
             record=job.record,
             clock=job.clock,
             dry_run=job.dry_run,
             wait_until=min(wait_until, math.inf if deadline is None else deadline - UPLOAD_SECONDS),
-        )
-        work.run()
+        ).run()
+
+
+def _predictor(job: Job, data: RoundData) -> Predictor:
+    return Predictor(
+        artifacts=Artifacts(job.settings.models_dir),
+        data=data,
+        models_dir=job.settings.models_dir,
+        limits=Limits(job.settings.model_timeout, job.settings.model_memory),
+        clock=job.clock,
+    )
 
 
 def _round_data(job: Job, step: Submit, retry: Retry) -> RoundData:

@@ -21,7 +21,7 @@ from job.plan import Wishes
 from job.record import SCHEMA, ModelResult, Outcome, RunRecord
 from job.report import WORDS, headline, outcome_word, summary
 from job.run import Job, run
-from job.settings import runs_dir_of, wants_exit_zero
+from job.settings import Settings, runs_dir_of, wants_exit_zero
 from job.shield import shield
 from job.store import Folder
 from job.supervise import supervise
@@ -38,11 +38,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     try:
         settings, manifest = prepare(environ, lambda known: _flag_faults(args, known))
     except UsageError as error:
-        record = _refused(runs_dir_of(environ), error, clock)
-        if record is not None and args.json:
-            say(_json(record))
-        if record is not None and wants_exit_zero(environ):
-            error.exit_code = Exit.OK
+        _leave_refusal(error, args, environ, clock)
         raise
     shield()
     runs = Folder(settings.runs_dir)
@@ -50,27 +46,38 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         if holder is not None:
             _say_held(f"{holder.text} holds the lock of {settings.runs_dir}", as_json=args.json)
             return Exit.OK
-        record = RunRecord(runs, started=clock.now(), redact=redacted, live_data=live_data(runs))
-        record.begin(
-            ModelResult(model.name, model.tournament) for model in manifest.models if model.enabled
-        )
-        job = Job(
-            settings=settings,
-            manifest=manifest,
-            numerai=connect(settings, clock),
-            runs=runs,
-            record=record,
-            clock=clock,
-            environ=environ,
-            wishes=Wishes(
-                only=frozenset(args.only),
-                force=args.force,
-                submit_late=settings.late == "submit",
-            ),
-            wait=settings.wait if args.wait is None else parse_duration(args.wait),
-            dry_run=args.dry_run,
-        )
+        job = _job(args, environ, settings, manifest, runs, clock)
         return _run_to_its_end(job, as_json=args.json)
+
+
+def _job(
+    args: Namespace,
+    environ: Mapping[str, str],
+    settings: Settings,
+    manifest: Manifest,
+    runs: Folder,
+    clock: Clock,
+) -> Job:
+    """What the run works with, its record begun."""
+    record = RunRecord(runs, started=clock.now(), redact=redacted, live_data=live_data(runs))
+    record.begin(
+        ModelResult(model.name, model.tournament) for model in manifest.models if model.enabled
+    )
+    wishes = Wishes(
+        only=frozenset(args.only), force=args.force, submit_late=settings.late == "submit"
+    )
+    return Job(
+        settings=settings,
+        manifest=manifest,
+        numerai=connect(settings, clock),
+        runs=runs,
+        record=record,
+        clock=clock,
+        environ=environ,
+        wishes=wishes,
+        wait=settings.wait if args.wait is None else parse_duration(args.wait),
+        dry_run=args.dry_run,
+    )
 
 
 def _run_to_its_end(job: Job, *, as_json: bool) -> Exit:
@@ -151,10 +158,21 @@ def _flag_faults(args: Namespace, manifest: Manifest | None) -> Iterator[str]:
             yield f"--only {name}: not in the manifest{perhaps(name, names)}"
 
 
-def _refused(runs_dir: Path | None, error: UsageError, clock: Clock) -> RunRecord | None:
-    """The record of a run that was refused, where there is a place for it."""
-    if runs_dir is None:
-        return None
+def _leave_refusal(
+    error: UsageError, args: Namespace, environ: Mapping[str, str], clock: Clock
+) -> None:
+    """Leaves and shows the record of a run that was refused, where there is a place for it."""
+    runs_dir = runs_dir_of(environ)
+    record = None if runs_dir is None else _refused(runs_dir, error, clock)
+    if record is None:
+        return
+    if args.json:
+        say(_json(record))
+    if wants_exit_zero(environ):
+        error.exit_code = Exit.OK
+
+
+def _refused(runs_dir: Path, error: UsageError, clock: Clock) -> RunRecord | None:
     runs = Folder(runs_dir)
     record = RunRecord(runs, started=clock.now(), redact=redacted, live_data=live_data(runs))
     try:
