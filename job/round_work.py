@@ -29,6 +29,8 @@ STOP_SECONDS = 7.0
 HEARTBEAT_SECONDS = 0.2
 LOST_SECONDS = 5.0
 """How long a lost answer waits for the last model before it is looked for on its own."""
+REGISTERED_SECONDS = 30.0
+"""The same for an upload with a receipt."""
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class RoundWork:
             wait_until=self.wait_until,
         )
         try:
-            self._wait(lanes.start(), lanes, meanwhile=lambda: self._settle_lost(pool, lanes))
+            self._wait(lanes.start(), lanes, meanwhile=lambda: self._settle_early(pool, lanes))
             self._wait(self._uploads, lanes)
             self._settle(self._sent(), pool, lanes)
         except Exception as error:
@@ -136,19 +138,18 @@ class RoundWork:
         done = [one.result() for one in self._uploads if one.done() and not one.cancelled()]
         return [sent for sent in done if sent is not None and sent.filename not in self._settled]
 
-    def _settle_lost(self, pool: ThreadPoolExecutor, lanes: Lanes) -> None:
-        """Settles lost answers while models still run: the last one may take until the deadline."""
-        before = self.clock.monotonic() - LOST_SECONDS
-        lost = [sent for sent in self._sent() if sent.receipt is None and sent.at <= before]
-        if not lost:
+    def _settle_early(self, pool: ThreadPoolExecutor, lanes: Lanes) -> None:
+        """Settles uploads while models still run: the last one may take until the deadline."""
+        due = [sent for sent in self._sent() if self.clock.monotonic() >= _settled_by(sent)]
+        if not due:
             return
-        self._settled.update(sent.filename for sent in lost)
+        self._settled.update(sent.filename for sent in due)
         try:
-            self._settle(lost, pool, lanes)
+            self._settle(due, pool, lanes)
         except RoundTurnedError as error:
             self._turned = error
         except StoppedError:
-            log.debug("stopped while looking for lost answers")
+            log.debug("stopped while looking for uploads")
 
     def _settle(self, sent: list[Sent], pool: ThreadPoolExecutor, lanes: Lanes) -> None:
         for attempt in range(1, SENDS + 1):
@@ -179,3 +180,8 @@ class RoundWork:
     def _note(self, step: Submit, **changes: Any) -> None:
         if not self._over:
             self.record.update(step.key, now=self.clock.now(), **changes)
+
+
+def _settled_by(sent: Sent) -> float:
+    """The monotonic moment from which an upload does not wait for the others."""
+    return sent.at + (LOST_SECONDS if sent.receipt is None else REGISTERED_SECONDS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -190,3 +192,12 @@ def test_a_stdout_that_takes_nothing_changes_no_exit_code(
         monkeypatch.setattr("sys.stdout", full if stdout else None)
         assert run("check") == Exit.OK
         assert run("status") == Exit.OK
+
+
+def test_the_demo_without_its_extra_says_what_to_install() -> None:
+    without = "import sys; sys.modules['graphql'] = None"
+    program = f"{without}; from job.__main__ import command; sys.exit(command(['demo'], {{}}))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == Exit.USAGE
+    assert "pip install 'numerai-job[demo]'" in ended.stderr
+    assert ended.stdout == ""

@@ -300,8 +300,9 @@ def test_a_stop_ends_the_work_and_leaves_what_was_done(bench: Bench, clock: Fake
     assert made
 
 
-def test_a_lost_answer_is_settled_while_another_model_still_runs(
-    bench: Bench, clock: FakeClock
+@pytest.mark.parametrize("lost", [True, False])
+def test_an_upload_is_settled_while_another_model_still_runs(
+    bench: Bench, clock: FakeClock, lost: bool
 ) -> None:
     settled = threading.Event()
 
@@ -319,11 +320,12 @@ def test_a_lost_answer_is_settled_while_another_model_still_runs(
     update = bench.record.update
     bench.record.update = note  # type: ignore[method-assign]
     bench.predictor.predict = predict
-    bench.numerai.fail("create", ReplyLostError("no answer"), match="mallard")
+    if lost:
+        bench.numerai.fail("create", ReplyLostError("no answer"), match="mallard")
     bench.work.run()
     assert bench.outcomes == ["submitted", "submitted"]
     assert sorted(made.model for made in bench.numerai.submissions) == ["mallard", "teal"]
-    assert bench.numerai.calls.count("create") == 3
+    assert bench.numerai.calls.count("create") == (3 if lost else 2)
 
 
 def test_a_lost_answer_of_a_round_that_turned_ends_the_work_while_models_run(
