@@ -6,13 +6,14 @@ The kernel ties a model process to the *thread* that started it (PR_SET_PDEATHSI
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from job.workers.pipes import Pipes
 
 MAIN = Path(__file__).parents[1] / "worker" / "__main__.py"
 GRACE = 1.0
+EXHAUSTED = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-process-spawner")
 
@@ -54,20 +56,35 @@ class Launch:
         return [str(self.python), "-I", str(MAIN), *pairs]
 
 
+@contextmanager
+def _machines_fault() -> Iterator[None]:
+    """Raises `UnavailableError` for an exhausted machine, which is no fault of a model's."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in EXHAUSTED:
+            raise
+        hint = "raise the limit (ulimit -n, ulimit -u), or set NUMERAI_WORKERS lower"
+        why = error.strerror or str(error)
+        raise UnavailableError("cannot start a model process", why, hint=hint) from error
+
+
 class WorkerProcess:
     """A started process. Only `kill` may be called from another thread.
 
     Raises:
         ModelError: the interpreter cannot be started.
-        UnavailableError: its folder cannot be made.
+        UnavailableError: its folder cannot be made, or the machine has no room for a process.
     """
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._versions: Mapping[str, str] | None = None
-        self._pipes = Pipes()
+        with _machines_fault():
+            self._pipes = Pipes()
         try:
-            self._popen = _SPAWNER.submit(_spawn, launch, self._pipes.child_ends).result()
+            with _machines_fault():
+                self._popen = _SPAWNER.submit(_spawn, launch, self._pipes.child_ends).result()
         except OSError as error:
             self._pipes.close()
             raise ends.not_started(launch.python, str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ from worker_round import (
     process_id,
 )
 
-from job.errors import Exit, ModelError, StoppedError
+from job.errors import Exit, ModelError, StoppedError, UnavailableError
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
@@ -186,3 +187,15 @@ def test_code_of_the_saving_script_recommends_cloudpickle(worker, round_):
 def test_predicting_without_a_loaded_model_is_refused(own_worker, round_):
     with pytest.raises(ModelError, match="no model is loaded"):
         own_worker.predict(round_.live, None, round_.out, timeout=30, memory=None)
+
+
+def test_a_machine_without_room_for_a_process_is_no_fault_of_the_models(own_worker, round_):
+    path = round_.save(first_feature)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(UnavailableError, match="cannot start a model process") as caught:
+            own_worker.load(path, format="pickle", features=None, timeout=60.0, memory=None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "ulimit" in caught.value.hint
