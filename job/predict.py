@@ -40,7 +40,6 @@ class Prediction:
     artifact_sha256: str
     datasets: Mapping[str, str]
     seconds: Mapping[str, float]
-    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +82,13 @@ class Predictor:
         kept = keeper.find(step.model, artifact)
         if kept is not None:
             log.info("%s: its validated prediction is here already", step.model.name)
-            return _prediction(kept, artifact, timer.seconds, is_kept=True)
+            return _prediction(kept, artifact, timer.seconds)
         try:
             kept = self._new(step, artifact, worker, keeper.path(step.model), timer)
         except ModelError as error:
             raise self._missed_instead(step, error) or error from error
         keeper.keep(step.model, artifact, kept)
-        return _prediction(kept, artifact, timer.seconds, is_kept=False)
+        return _prediction(kept, artifact, timer.seconds)
 
     def _new(
         self, step: Submit, artifact: Artifact, worker: Worker, csv: Path, timer: _Timer
@@ -171,10 +170,8 @@ def _live(model: ModelSpec) -> str:
     return f"{model.data_version}/live.parquet"
 
 
-def _prediction(
-    kept: Kept, artifact: Artifact, seconds: Mapping[str, float], *, is_kept: bool
-) -> Prediction:
-    return Prediction(kept.csv, kept.rows, artifact.sha256, kept.datasets, seconds, is_kept)
+def _prediction(kept: Kept, artifact: Artifact, seconds: Mapping[str, float]) -> Prediction:
+    return Prediction(kept.csv, kept.rows, artifact.sha256, kept.datasets, seconds)
 
 
 class _Timer:

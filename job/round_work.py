@@ -1,5 +1,5 @@
-"""The work of one round: models are predicted in lanes, uploaded as they come, and proven together
-at the end.
+"""The work of one round: models are predicted in lanes, uploaded as they come, and proven: together
+at the end, or earlier where another model keeps them waiting.
 """
 
 from __future__ import annotations

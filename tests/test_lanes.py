@@ -251,7 +251,7 @@ class Bench:
         )
 
     def predict(self, step: Submit, worker: Worker) -> Prediction:
-        return Prediction(self.csv, 1, "0" * 64, {}, {}, kept=False)
+        return Prediction(self.csv, 1, "0" * 64, {}, {})
 
     @property
     def outcomes(self) -> list[str]:
