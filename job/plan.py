@@ -29,7 +29,7 @@ class Submit:
     @property
     def key(self) -> tuple[str, str]:
         """Tournament and name: what tells models apart."""
-        return self.model.tournament, self.model.name
+        return self.model.key
 
     @property
     def late(self) -> bool:
