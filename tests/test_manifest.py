@@ -53,7 +53,7 @@ class TestExample:
         manifest = read_manifest(EXAMPLE)
         assert manifest.path == str(EXAMPLE)
         assert manifest.sha256 == hashlib.sha256(EXAMPLE.read_bytes()).hexdigest()
-        assert len({model.name for model in manifest.models}) == len(manifest.models) == 4
+        assert len({model.name for model in manifest.models}) == len(manifest.models) == 6
 
     def test_shows_every_key_a_comment_beside_it(self) -> None:
         lines = EXAMPLE.read_text().splitlines()
@@ -115,6 +115,20 @@ class TestValues:
             ("m.PICKLE", "pickle"),
             ("m.v2.joblib", "joblib"),
             ("m.txt", "lightgbm"),
+            ("m.lgb", "lightgbm"),
+            ("m.json", "xgboost"),
+            ("m.ubj", "xgboost"),
+            ("m.cbm", "catboost"),
+            ("m.onnx", "onnx"),
+            ("m.keras", "keras"),
+            ("m.h5", "keras"),
+            ("m.py", "python"),
+            ("m.zip", "python"),
+            ("folder", "python"),
+            ("folder/", "python"),
+            ("a/v1.2/", "python"),
+            ("m.csv", "predictions"),
+            ("m.parquet", "predictions"),
         ],
     )
     def test_the_suffix_tells_the_format(self, name: str, expected: str) -> None:
@@ -204,7 +218,7 @@ models:
     memory: 4
     timeout: -3
   - 7
-  - {{name: 3, artifact: m.bin, tournament: signals}}
+  - {{name: 3, artifact: m.bin, tournament: signal}}
 """
         assert faults(text) == [
             "m.yaml:1: version: must be 1, the only version there is, not 2",
@@ -218,6 +232,8 @@ models:
             "m.yaml:8: models[0].priority: given twice, first on line 7",
             "m.yaml:9: models[0].enabled: must be true or false, not 'yes'",
             "m.yaml:10: models[1].name: 'a' is already on line 5",
+            "m.yaml:10: models[1].format: none is known for 'x.bin'; give pickle, joblib, "
+            "lightgbm, xgboost, catboost, onnx, keras, python or predictions",
             "m.yaml:11: models[1].artifact: '../x.bin' climbs out of the models root",
             f"m.yaml:12: models[1].sha256: '{DIGEST[:56]}... is not a SHA-256: "
             "64 hex digits, as sha256sum prints them",
@@ -227,11 +243,11 @@ models:
             "write 4GiB, say",
             "m.yaml:16: models[1].timeout: '-3' is not a duration such as 90s, 10m, 1h30m or 0",
             "m.yaml:17: models[2]: must be a mapping of keys to values, not 7",
-            "m.yaml:18: models[3].tournament: 'signals': signals and crypto come with a later"
-            " version",
+            "m.yaml:18: models[3].tournament: must be classic, signals or crypto, not 'signal'; "
+            "perhaps you meant 'signals'",
             "m.yaml:18: models[3].name: must be text, not 3; put it in quotes",
-            "m.yaml:18: models[3].format: none is known for 'm.bin'; "
-            "give pickle, joblib or lightgbm",
+            "m.yaml:18: models[3].format: none is known for 'm.bin'; give pickle, joblib, "
+            "lightgbm, xgboost, catboost, onnx, keras, python or predictions",
         ]
 
     def test_a_wrong_manifest_exits_2(self) -> None:
@@ -287,7 +303,9 @@ models:
             ("../a.pkl", "climbs out"),
             ("a/../../b.pkl", "climbs out"),
             ("a/..", "climbs out"),
-            ("a/b/", "not the path of a file"),
+            ("a//", "not the path of a file"),
+            ("/", "is absolute"),
+            ("./", "not the path of a file"),
             (".", "not the path of a file"),
             ("a\\b.pkl", "with / in it"),
             ("https://example.com/a.pkl", "with / in it"),
@@ -336,8 +354,53 @@ models:
             ("memory: [1]", "must be text or a number, not a list"),
             ("enabled: on", "must be true or false, not 'on'"),
             ("enabled:", "must be true or false, not nothing"),
-            ("tournament: crypto", "signals and crypto come with a later version"),
-            ("tournament: [classic]", "must be classic, not a list"),
+            ("tournament: kripto", "perhaps you meant 'crypto'"),
+            ("tournament: [classic]", "must be classic, signals or crypto, not a list"),
+            ("postprocess: ranks", "must be none or rank, not 'ranks'; perhaps you meant 'rank'"),
+            ("neutralize: medium", "must be a mapping of keys to values, not 'medium'"),
+            ("neutralize: {proportion: 0.5}", "features: missing"),
+            ("neutralize: {features: null}", "a set, a file or a list of features, not nothing"),
+            ("neutralize: {features: ../x.json}", "climbs out"),
+            ("neutralize: {features: a, proportion: 1.5}", "must be a number from 0 to 1, not 1.5"),
+            ("neutralize: {features: a, proportion: .nan}", "a number from 0 to 1, not nan"),
+            ("neutralize: {features: a, proportion: true}", "a number from 0 to 1, not True"),
+            ("neutralize: {features: a, proportion: null}", "number from 0 to 1, not nothing"),
+            ("neutralize: {features: b, featurs: a}", "perhaps you meant 'features'"),
+            ("neutralize: {features: a, priority: 1}", "belongs to a model, not here"),
+            ("limits: 0.5", "must be a mapping"),
+            ("limits: {min_coverge: 0.5}", "unknown key; perhaps you meant 'min_coverage'"),
+            ("limits: {max_churn: 15}", "must be a number from 0 to 1, not 15"),
+            ("limits: {min_coverage: 0.5}", "Classic wants every id"),
+            ("limits: {max_churn: 0.15}", "Numerai counts the churn of Signals only"),
+            ("guard: {}", "reference: missing"),
+            ("guard: {reference: 3}", "must be text, not 3"),
+            (
+                "guard: {reference: x.parquet, min_corr: -2}",
+                "must be a number from -1 to 1, not -2",
+            ),
+            (
+                "guard: {reference: x.csv, min_corr: 0.5, max_corr: 0.4}",
+                "guard: min_corr 0.5 is above max_corr 0.4",
+            ),
+            ("guard: {reference: ../x.parquet}", "climbs out"),
+            ("guard: {reference: a}", "a model cannot be its own reference"),
+            ("guard: {reference: 'b c'}", "cannot be a model's name"),
+            ("guard: {reference: b}", "'b' is neither a dataset (.parquet, .csv) nor a classic"),
+            ("data_lag: 31", "must be whole days from 0 to 30, not 31"),
+            ("data_lag: 1.0", "must be whole days from 0 to 30, not 1.0"),
+            ("data_lag: true", "must be whole days from 0 to 30, not True"),
+            ("data_lag: 1", "only Signals takes lagged data"),
+            ("env: MY_KEY", "must be a list of names of variables, not 'MY_KEY'"),
+            ("env: [MY-KEY]", "'MY-KEY' in the list is not the name of a variable"),
+            ("env: [3]", "3 in the list is not the name of a variable"),
+            ("env: [A, B, A]", "named twice in the list: A"),
+            ("env: [NUMERAI_SECRET_KEY]", "among this job's own credentials"),
+            ("env: [azure_client_secret]", "among this job's own credentials"),
+            ("env: [IDENTITY_HEADER]", "among this job's own credentials"),
+            ("env: [MSI_SECRET]", "among this job's own credentials"),
+            ("env: [MY_KEY]", "only a model of format python is given secrets"),
+            ("runtime: 3.11", "must be text, not 3.11; put it in quotes"),
+            ("runtime: mine", "'mine' is not among `runtimes`; make one with"),
             ("timeuot: 10m", "unknown key; perhaps you meant 'timeout'"),
             ("zzz: 1", "unknown key"),
             ("? [a]: 1", "unknown key"),

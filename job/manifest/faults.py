@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from job.manifest.consistency import consistency_faults
 from job.manifest.document import Document, Place
-from job.manifest.schema import Defaults, Model, Schema, shown
+from job.manifest.schema import Defaults, Guard, Limits, Model, Neutralize, Schema
+from job.manifest.values import shown
 from job.units import perhaps
 
 MAX_FAULTS: Final = 50
@@ -21,17 +22,23 @@ SENTENCES: Final = {
     "bool_type": "must be true or false, not {}",
     "model_type": "must be a mapping of keys to values, not {}",
     "list_type": "must be a list of models, not {}",
-    "too_short": "names no model",
+    "dict_type": "must be a mapping of keys to values, not {}",
+}
+NESTED: Final[dict[str | int, type[BaseModel]]] = {
+    "neutralize": Neutralize,
+    "limits": Limits,
+    "guard": Guard,
 }
 
 
 def render_faults(document: Document, error: ValidationError | None, *, source: str) -> list[str]:
-    """All faults of a manifest: of its YAML, its keys and values, and names given twice."""
-    found = [*document.faults, *_doubled_names(document)]
+    """All faults of a manifest: of its YAML, its keys and values, and what they say together."""
+    found = [*document.faults]
     if error is not None:
         for detail in error.errors(include_url=False):
-            place = detail["loc"]
+            place = tuple(step for step in detail["loc"] if step != "[key]")
             found.append((document.line_of(place), place, _sentence(detail)))
+    found.extend(consistency_faults(document))
     found.sort(key=lambda fault: fault[0])
     rendered = [_render(source, *fault) for fault in found[:MAX_FAULTS]]
     more = len(found) - len(rendered)
@@ -60,33 +67,16 @@ def _sentence(detail: ErrorDetails) -> str:
 
 
 def _unknown_key(place: Place) -> str:
-    key = str(place[-1])
-    schemas: dict[int, type[BaseModel]] = {1: Schema, 2: Defaults}
-    schema = schemas.get(len(place), Model)
+    key, schema = str(place[-1]), _schema_at(place)
+    near = perhaps(key, schema.model_fields)
     if schema is not Model and key in Model.model_fields:
-        return "belongs to a model, not here"
-    return f"unknown key{perhaps(key, schema.model_fields)}"
+        return f"belongs to a model, not here{near}"
+    return f"unknown key{near}"
 
 
-def _doubled_names(document: Document) -> Iterator[tuple[int, Place, str]]:
-    """From the plain values, for a name given twice is a fault whatever else is wrong.
-
-    Numerai's names are compared without case.
-    """
-    first: dict[tuple[str, str], int] = {}
-    for index, (tournament, name) in _names(document.value):
-        earlier = first.setdefault((tournament, name.casefold()), index)
-        if earlier != index:
-            place: Place = ("models", index, "name")
-            line = document.line_of(("models", earlier, "name"))
-            yield document.line_of(place), place, f"{name!r} is already on line {line}"
-
-
-def _names(value: Any) -> Iterator[tuple[int, tuple[str, str]]]:
-    root = value if isinstance(value, dict) else {}
-    defaults = root.get("defaults")
-    usual = defaults.get("tournament") if isinstance(defaults, dict) else None
-    models = root.get("models")
-    for index, model in enumerate(models if isinstance(models, list) else ()):
-        if isinstance(model, dict) and isinstance(name := model.get("name"), str):
-            yield index, (str(model.get("tournament", usual or "classic")), name)
+def _schema_at(place: Place) -> type[BaseModel]:
+    """What is allowed where the key at `place` stands."""
+    if len(place) == 1:
+        return Schema
+    around = place[-2]
+    return NESTED.get(around, Model if isinstance(around, int) else Defaults)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +12,8 @@ from pydantic import ValidationError
 from job.errors import ModelError, UsageError
 from job.manifest.document import MAX_BYTES, UnreadableError, read_yaml
 from job.manifest.faults import render_faults
-from job.manifest.schema import Defaults, Model, Schema
+from job.manifest.inheritance import spec_of
+from job.manifest.schema import EMPTY_ALLOWED, Schema
 from job.model_spec import ModelSpec
 from job.units import perhaps
 
@@ -23,46 +25,47 @@ class Manifest:
     Args:
         path: where it was read, as messages name it.
         sha256: of the file's bytes, 64 lower-case hex digits.
+        runtimes: the interpreters that models may name, relative ones to the models root.
     """
 
     path: str
     sha256: str
     models: tuple[ModelSpec, ...]
+    runtimes: Mapping[str, Path] = field(default_factory=dict)
 
 
-def load_manifest(text: str | bytes, *, source: str) -> Manifest:
+def load_manifest(text: str | bytes, *, source: str, empty: bool = False) -> Manifest:
     """The manifest that `text` holds.
 
     Args:
         source: what messages call the file.
+        empty: whether it may be without any model, as one is that is being begun.
 
     Raises:
         UsageError: with all faults, each as `source:line: models[0].key: sentence`.
     """
-    schema, faults = _validated(text, source)
+    schema, faults = _validated(text, source, empty=empty)
     if schema is None or faults:
         raise UsageError(f"{source} is not a valid manifest; nothing was tried", faults)
     data = text.encode() if isinstance(text, str) else text
-    models = tuple(_spec(model, schema.defaults) for model in schema.models)
-    return Manifest(path=source, sha256=sha256(data).hexdigest(), models=models)
+    return Manifest(
+        path=source,
+        sha256=sha256(data).hexdigest(),
+        models=tuple(spec_of(model, schema.defaults) for model in schema.models),
+        runtimes=schema.runtimes,
+    )
 
 
-def _validated(text: str | bytes, source: str) -> tuple[Schema | None, list[str]]:
+def _validated(text: str | bytes, source: str, *, empty: bool) -> tuple[Schema | None, list[str]]:
     try:
         document = read_yaml(text)
     except UnreadableError as error:
         return None, [f"{source}:{error.line}: {error}"]
     try:
-        schema = Schema.model_validate(document.value)
+        schema = Schema.model_validate(document.value, context=EMPTY_ALLOWED if empty else None)
     except ValidationError as error:
         return None, render_faults(document, error, source=source)
     return schema, render_faults(document, None, source=source)
-
-
-def _spec(model: Model, defaults: Defaults) -> ModelSpec:
-    fields = {name: getattr(model, name) for name in Model.model_fields}
-    inherited = set(Defaults.model_fields) - model.model_fields_set
-    return ModelSpec(**fields | {name: getattr(defaults, name) for name in inherited})
 
 
 def read_manifest(path: Path) -> Manifest:
