@@ -8,25 +8,23 @@ import json
 import logging
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
 from job.clock import Clock
-from job.errors import NotReadyError, UnavailableError
-from job.fetch import Fetched, WrongBytesError, fetch
+from job.errors import NotReadyError
+from job.fetch import Fetched, fetch
 from job.files import disk_errors, read_json, sha256_of, write_whole
+from job.once import Once
 from job.progress import progress_of
+from job.published import check_dataset, read_days, read_names, read_numbers
 from job.retry import Retry
 from job.tournament import Round, Tournament
+from job.universe import KEYS, check_day, find_live, is_universe, live_candidates
 
 log = logging.getLogger(__name__)
-
-POLL_SECONDS = (2.0, 5.0, 10.0, 20.0)
-"""Between questions after a file that is not there yet; the last one stays."""
-COLUMNS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,12 @@ class RoundData:
         self.folder = folder
         self._numerai = numerai
         self._round = round_
-        self._clock = clock
         self._retry = retry
         self._stale = stale
-        self._tries: dict[str, int] = {}
-        self._due: dict[str, float] = {}
-        self._files: dict[str, Future[Dataset]] = {}
-        self._guard = threading.Lock()
+        self._files: Once[Dataset] = Once(clock)
+        self._live_names: Once[str] = Once(clock)
+        self._listed: tuple[str, ...] | None = None
+        self._listing = threading.Lock()
 
     def get(self, filename: str) -> Dataset:
         """The file, fetched by the first caller while the others wait for it.
@@ -73,42 +70,24 @@ class RoundData:
         Raises `NotReadyError` while it is not published, `UnavailableError` when it cannot
         be had.
         """
-        with self._guard:
-            future = self._files.get(filename)
-            mine = future is None or self._is_to_be_asked_again(filename, future)
-            if future is None or mine:
-                future = self._files[filename] = Future()
-        if mine:
-            try:
-                future.set_result(self._here_or_fetched(filename))
-            except BaseException as error:  # noqa: BLE001 - the callers that wait must have it too
-                self._postpone(filename, error)
-                future.set_exception(error)
-        return future.result()
+        return self._files.get(filename, lambda: self.here(filename) or self._fetch(filename))
 
-    def _is_to_be_asked_again(self, filename: str, future: Future[Dataset]) -> bool:
-        """Whether a file was not there yet, so long ago that it may be now."""
-        if not future.done() or not isinstance(future.exception(), NotReadyError):
-            return False
-        return self._clock.monotonic() >= self._due[filename]
+    def live(self, version: str) -> Dataset:
+        """The live data of a version: for Signals and Crypto the universe, of the round's own day.
 
-    def _postpone(self, filename: str, error: BaseException) -> None:
-        if isinstance(error, NotReadyError):
-            tries = self._tries[filename] = self._tries.get(filename, -1) + 1
-            error.again_in = POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)]
-            self._due[filename] = self._clock.monotonic() + error.again_in
+        Raises as `get` does; `NotReadyError` also while the universe is of an earlier day.
+        """
+        return self.get(self._live_names.get(version, lambda: self._live_name(version)))
 
     def begin(self, filename: str) -> None:
         """Has the file fetched while the caller goes on; what comes of it is told by `get`."""
-        if filename not in self._files:
-            threading.Thread(target=self._begun, args=(filename,), daemon=True).start()
+        self._files.begin(filename, lambda: self.get(filename))
 
-    def _begun(self, filename: str) -> None:
-        with suppress(Exception):  # whoever gets the file is told
-            self.get(filename)
-
-    def _here_or_fetched(self, filename: str) -> Dataset:
-        return self.here(filename) or self._fetch(filename)
+    def begin_live(self, version: str) -> None:
+        """Has the live data fetched while the caller goes on; what comes of it is told by
+        `live`.
+        """
+        self._live_names.begin(version, lambda: self.live(version))
 
     def here(self, filename: str) -> Dataset | None:
         """The file as an earlier run left it, None unless its bytes are still those that were
@@ -122,68 +101,82 @@ class RoundData:
             digest = sha256_of(path)
         return Dataset(filename, path, digest) if digest == note.get("sha256") else None
 
+    def _live_name(self, version: str) -> str:
+        """Classic's is known, and one that is here already need not be looked for."""
+        candidates = live_candidates(self._round.tournament, version)
+        known = [name for name in candidates if (self.folder / name).is_file()]
+        if known or len(candidates) == 1:
+            return (known or candidates)[0]
+        name = self._listed_live(version)
+        if name is None:
+            raise NotReadyError(
+                f"no live data of version {version} are listed for {self._round.tournament} round "
+                f"{self._round.number}",
+                f"neither {' nor '.join(candidates)}",
+                hint="is data_version right? If so, let the job wait with --wait",
+            )
+        return name
+
+    def _listed_live(self, version: str) -> str | None:
+        """What is published is asked for once, and again once something was not among it."""
+        tournament, number = self._round.tournament, self._round.number
+        with self._listing:
+            if self._listed is None:
+                self._listed = self._numerai.datasets(tournament, number)
+            name = find_live(self._listed, tournament=tournament, version=version)
+            if name is None:
+                self._listed = None
+            return name
+
     def _fetch(self, filename: str) -> Dataset:
         source = self._numerai.dataset(self._round.tournament, self._round.number, filename)
         path = self.folder / filename
+        check = partial(check_dataset, key=self._unique_key(filename))
         with progress_of(filename) as progress:
-            got = fetch(source, path, retry=self._retry, check=check_dataset, progress=progress)
-        if self._stale.get(filename) == got.sha256:
+            got = fetch(source, path, retry=self._retry, check=check, progress=progress)
+        try:
+            self._check_fresh(filename, got)
+        except BaseException:
             path.unlink(missing_ok=True)
+            raise
+        _remember(got)
+        return Dataset(filename, path, got.sha256)
+
+    def _unique_key(self, filename: str) -> str | None:
+        """The column whose values may not repeat: a universe's, but no history of one's."""
+        tournament = self._round.tournament
+        unique = tournament == "classic" or is_universe(tournament, filename)
+        return KEYS[tournament] if unique else None
+
+    def _check_fresh(self, filename: str, got: Fetched) -> None:
+        if self._stale.get(filename) == got.sha256:
             raise NotReadyError(
                 f"{filename} of round {self._round.number} is not ready yet",
                 "it is still byte for byte the file of the round before",
                 hint="run again in a while, or let the job wait with --wait",
             )
-        _remember(got)
-        return Dataset(filename, path, got.sha256)
+        if is_universe(self._round.tournament, filename):
+            days = read_days(got.path, filename=filename)
+            check_day(days, filename=filename, round_=self._round)
 
 
-def live_ids(live: Dataset) -> list[str]:
-    """The ids that Numerai wants predictions for, in file order."""
-    from pyarrow import ArrowException
-    from pyarrow import parquet as pq
+def live_keys(live: Dataset, tournament: str) -> list[str]:
+    """The ids, tickers or symbols that Numerai wants predictions for, in file order.
 
-    try:
-        column = pq.read_table(live.path, columns=["id"]).column("id")
-    except (ArrowException, KeyError, OSError) as error:
-        raise UnavailableError(
-            f"{live.filename} has no readable `id`", str(error).splitlines()[0]
-        ) from error
-    return [str(value) for value in column.to_pylist()]
+    Raises `UnavailableError` where the file does not name them.
+    """
+    return read_names(live.path, KEYS[tournament], filename=live.filename)
 
 
-def check_dataset(path: Path, proven: bool) -> None:
-    """Raises `WrongBytesError` for a file that does not decode or names an id twice.
+def read_column(dataset: Dataset, column: str | None, *, tournament: str) -> dict[str, float]:
+    """A column of numbers by its rows' ids, tickers or symbols.
 
     Args:
-        proven: a digest has shown that the bytes are those that were published: pages are not
-            decoded.
+        column: None: `prediction`, or the only column of floating-point numbers there is.
+
+    Raises `ModelError` where there is no such column, `UnavailableError` where it cannot be read.
     """
-    if ".parquet" in path.suffixes:
-        _check_parquet(path, pages=not proven)
-    elif ".json" in path.suffixes:
-        try:
-            json.loads(path.read_bytes())
-        except ValueError as error:
-            raise WrongBytesError(f"{_shown(path)} is not JSON", str(error)) from error
-
-
-def _check_parquet(path: Path, *, pages: bool) -> None:
-    from pyarrow import ArrowException
-    from pyarrow import parquet as pq
-
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            names = file.schema_arrow.names
-            ids = file.read(columns=["id"]).column("id") if "id" in names else None
-            for first in range(0, len(names) if pages else 0, COLUMNS_AT_ONCE):
-                file.read(columns=names[first : first + COLUMNS_AT_ONCE])
-    except (ArrowException, OSError, ValueError) as error:
-        raise WrongBytesError(
-            f"{_shown(path)} does not decode", str(error).splitlines()[0]
-        ) from error
-    if ids is not None and len(ids.unique()) != len(ids):
-        raise WrongBytesError(f"{_shown(path)} names an id twice")
+    return read_numbers(dataset.path, KEYS[tournament], column, filename=dataset.filename)
 
 
 def remove_old_rounds(folder: Path, *, current: int) -> None:
@@ -194,10 +187,6 @@ def remove_old_rounds(folder: Path, *, current: int) -> None:
         for number in before[:-1]:
             log.info("removing the data of round %d", number)
             rmtree(folder / str(number))
-
-
-def _shown(path: Path) -> str:
-    return path.name.removeprefix(".").removesuffix(".part")
 
 
 def _note(path: Path) -> Path:

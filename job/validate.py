@@ -32,6 +32,8 @@ NULLS: Final = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
+SIGNALS_EXTRAS: Final = ("date", "friday_date", "data_type")
+"""Columns of a Signals submission that Numerai passes over."""
 
 Values = npt.NDArray[np.float64]
 
@@ -69,16 +71,23 @@ class Checked:
 
     Args:
         rows: with a live id.
+        universe: live ids there are.
         foreign: rows with other ids, which Numerai drops.
         std: with n - 1 in the denominator, as Numerai has it.
     """
 
     rows: int
+    universe: int
     foreign: int
     mean: float
     std: float
     min: float
     max: float
+
+    @property
+    def coverage(self) -> float:
+        """The share of the universe that has a prediction, 0 to 1."""
+        return self.rows / self.universe
 
 
 def validate_submission(
@@ -103,6 +112,7 @@ def validate_submission(
     std = _check_spread(kept_values)
     return Checked(
         rows=len(kept),
+        universe=len(live),
         foreign=len(ids) - len(kept),
         mean=float(kept_values.mean()),
         std=std,
@@ -111,7 +121,20 @@ def validate_submission(
     )
 
 
-def _read(submission: Path | bytes, rules: Rules) -> tuple[list[str | None], Values]:
+def read_predictions(submission: Path | bytes, rules: Rules = CLASSIC) -> dict[str, float]:
+    """Predictions by id, of a file that was validated here or that Numerai took from elsewhere.
+
+    Raises `ModelError` where it is none, `UnavailableError` where it cannot be read.
+    """
+    ids, values = _read(submission, rules, ignored=SIGNALS_EXTRAS)
+    return {
+        name: value for name, value in zip(ids, values.tolist(), strict=True) if name is not None
+    }
+
+
+def _read(
+    submission: Path | bytes, rules: Rules, *, ignored: Collection[str] = ()
+) -> tuple[list[str | None], Values]:
     """Ids and predictions in file order; a missing prediction is NaN."""
     types: dict[str, Any] = dict.fromkeys(rules.id_columns, string())
     types |= dict.fromkeys(rules.value_columns, float64())
@@ -122,6 +145,7 @@ def _read(submission: Path | bytes, rules: Rules) -> tuple[list[str | None], Val
         table = csv.read_csv(data, read_options=reading, convert_options=options)
     except ArrowInvalid as error:
         raise ModelError("the submission is not a CSV of ids and numbers", str(error)) from error
+    table = table.select([at for at, name in enumerate(table.column_names) if name not in ignored])
     _check_header(table.column_names, rules)
     # Not to_numpy: pyarrow imports pandas for that, 0.2 s and 60 MB. None becomes NaN.
     return table.column(0).to_pylist(), np.array(table.column(1).to_pylist(), dtype=np.float64)
@@ -196,7 +220,7 @@ def _check_range(ids: list[str | None], values: Values) -> None:
 def _outside(name: str | None, value: float) -> ModelError:
     return ModelError(
         f"the prediction at {name} is {float(value)!r}, outside [0, 1]",
-        hint="rank the predictions, say with rank(pct=True)",
+        hint="set postprocess: rank",
     )
 
 

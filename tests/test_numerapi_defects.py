@@ -18,10 +18,11 @@ import pytest
 import requests
 from numerapi import base_api
 
-from job.data import RoundData, check_dataset
+from job.data import RoundData
 from job.errors import NotReadyError, UnavailableError
 from job.fetch import fetch
 from job.numerai.adapter import Numerai
+from job.published import check_dataset
 from job.retry import Retry
 from job.round_state import current_round
 from job.sandbox import Sandbox

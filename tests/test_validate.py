@@ -22,7 +22,16 @@ from numerai_tools.submissions import (
 )
 
 from job.errors import Exit, ModelError, UnavailableError
-from job.validate import MAX_BYTES, NULLS, RULES, Checked, Rules, validate_submission
+from job.universe import KEYS
+from job.validate import (
+    MAX_BYTES,
+    NULLS,
+    RULES,
+    Checked,
+    Rules,
+    read_predictions,
+    validate_submission,
+)
 
 LIVE = [f"n{i:015x}" for i in range(0, 40, 4)]
 FOREIGN = [f"n{i:015x}" for i in range(1, 12, 4)]
@@ -47,6 +56,15 @@ def _takes(validate: Callable[[pd.DataFrame], object], data: bytes) -> bool:
         except Exception:  # noqa: BLE001  whatever it raises, the submission is not taken
             return False
     return True
+
+
+UNIVERSE = [f"T{i:03d} US" for i in range(150)]
+UNIVERSE_RULES = {"signals": validate_submission_signals, "crypto": validate_submission_crypto}
+
+
+def universe_takes(tournament: str, data: bytes) -> bool:
+    universe = pd.DataFrame({KEYS[tournament]: UNIVERSE})
+    return _takes(partial(UNIVERSE_RULES[tournament], universe), data)
 
 
 def we_take(data: bytes, live: list[str], rules: Rules = RULES["classic"]) -> bool:
@@ -140,19 +158,29 @@ class TestVerdictsEqualNumerais:
     def test_signals_and_crypto_ask_for_a_hundred(
         self, count: int, foreign: int, doubled: bool
     ) -> None:
-        universe = [f"T{i:03d} US" for i in range(150)]
-        names = universe[:count] + [f"X{i:03d} US" for i in range(foreign)]
+        names = UNIVERSE[:count] + [f"X{i:03d} US" for i in range(foreign)]
         rows = good(names) + good(names)[: int(doubled)]
-        cases = (
-            ("signals", "numerai_ticker", validate_submission_signals),
-            ("crypto", "symbol", validate_submission_crypto),
-        )
-        for tournament, column, validate in cases:
-            frame = pd.DataFrame({column: universe})
-            data = csv(rows, header=f"{column},signal")
-            theirs = _takes(partial(validate, frame), data)
+        for tournament in UNIVERSE_RULES:
+            data = csv(rows, header=f"{KEYS[tournament]},signal")
+            theirs = universe_takes(tournament, data)
             assert theirs == (count >= 100 and not doubled)
-            assert we_take(data, universe, RULES[tournament]) == theirs
+            assert we_take(data, UNIVERSE, RULES[tournament]) == theirs
+
+    @settings(max_examples=100)
+    @given(st.data())
+    def test_signals_and_crypto_submissions_whatever_their_values(
+        self, data: st.DataObject
+    ) -> None:
+        rows = good(UNIVERSE[: data.draw(st.integers(99, 103))])
+        for _ in range(data.draw(st.integers(0, 3))):
+            at = data.draw(st.integers(0, len(rows) - 1))
+            name = data.draw(st.sampled_from([rows[at][0], UNIVERSE[-1], "X US", ""]))
+            rows[at] = (name, data.draw(self.any_values))
+        for tournament in UNIVERSE_RULES:
+            column = data.draw(st.sampled_from(["signal", "prediction", "probability"]))
+            submission = csv(rows, header=f"{KEYS[tournament]},{column}")
+            theirs = universe_takes(tournament, submission)
+            assert we_take(submission, UNIVERSE, RULES[tournament]) == theirs
 
 
 class TestStricterOnPurpose:
@@ -197,8 +225,15 @@ class TestFigures:
         checked = validate_submission(csv(rows), live_ids=["a", "b", "c"])
         kept = pd.Series([1, 0.25, 0.5])
         assert checked == Checked(
-            rows=3, foreign=1, mean=kept.mean(), std=kept.std(), min=0.25, max=1.0
+            rows=3, universe=3, foreign=1, mean=kept.mean(), std=kept.std(), min=0.25, max=1.0
         )
+
+    def test_coverage_is_the_share_of_the_universe_and_foreign_ids_do_not_help(self) -> None:
+        rows = good([*UNIVERSE[:120], "X US", "Y US"])
+        submission = csv(rows, header="numerai_ticker,signal")
+        checked = validate_submission(submission, live_ids=UNIVERSE, rules=RULES["signals"])
+        assert (checked.rows, checked.universe, checked.foreign) == (120, 150, 2)
+        assert checked.coverage == 0.8
 
     def test_a_file_and_its_bytes_are_the_same(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
@@ -247,6 +282,11 @@ class TestReasons:
     def test_name_figures(self, rows: list[tuple[str, object]], expected: str) -> None:
         assert reason(csv(rows), ["a", "b", "c"]) == expected
 
+    def test_another_scale_is_told_how_to_be_mended(self) -> None:
+        with pytest.raises(ModelError) as caught:
+            validate_submission(csv([("a", -1.5), ("b", 2)]), live_ids=["a", "b"])
+        assert caught.value.hint == "set postprocess: rank"
+
     def test_name_the_columns_that_were_found(self) -> None:
         with pytest.raises(ModelError) as caught:
             validate_submission(csv(good(), header="id,pred"), live_ids=LIVE)
@@ -282,6 +322,28 @@ class TestReasons:
     @given(st.binary(max_size=60))
     def test_any_bytes_are_refused_as_a_model_error(self, data: bytes) -> None:
         assert not we_take(b"id,prediction\n" + data, LIVE)
+
+
+class TestReadPredictions:
+    def test_a_valid_file_gives_its_predictions_by_id(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        path.write_bytes(csv([("a", 0.25), ("b", 1)]))
+        assert read_predictions(path) == read_predictions(path.read_bytes()) == {"a": 0.25, "b": 1}
+
+    @pytest.mark.parametrize(
+        "header",
+        ["numerai_ticker,signal,date", "date,numerai_ticker,signal", "composite_figi,signal"],
+    )
+    def test_what_numerai_took_from_another_program_is_read_too(self, header: str) -> None:
+        fields = {"numerai_ticker": "A US", "composite_figi": "A US", "signal": "0.5"}
+        row = ",".join(fields.get(name, "2026-11-02") for name in header.split(","))
+        data = f"{header}\n{row}\n".encode()
+        assert read_predictions(data, RULES["signals"]) == {"A US": 0.5}
+
+    def test_what_is_no_submission_is_a_model_error(self) -> None:
+        for data in (b"", b"<html>", b"id,prediction\na,high\n"):
+            with pytest.raises(ModelError):
+                read_predictions(data)
 
 
 def test_validation_imports_no_heavy_library_even_at_work() -> None:
