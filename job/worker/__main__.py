@@ -41,7 +41,7 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001  libraries raise what they like
         channel.reply({"fault": faults.explain(error, "start").as_message()})
         sys.exit(1)
-    channel.reply({"ready": faults.versions()})
+    channel.reply({"ready": importlib.import_module(f"{PACKAGE}.versions").installed()})
     serve.forever(channel, session)
 
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-import platform
+import re
 import sys
 import traceback
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .versions import imported
+
 INSTALL_AS = {"sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "PyYAML"}
-VERSIONED = ("numpy", "pandas", "pyarrow", "sklearn", "lightgbm", "xgboost", "cloudpickle")
+EXTRAS = {
+    "catboost": "catboost",
+    "keras": "keras",
+    "lightgbm": "lightgbm",
+    "onnxruntime": "onnx",
+    "sklearn": "sklearn",
+    "xgboost": "xgboost",
+}
+"""By module, the extra of the job's package that installs it."""
 LINES = 12
 HERE = Path(__file__).parent
 DISK = {
@@ -21,9 +32,34 @@ DISK = {
     "write": ("the prediction cannot be written", "is there room on the disk?"),
 }
 
-DAMAGE = (pickle.UnpicklingError, KeyError, IndexError, UnicodeDecodeError, OverflowError)
-DAMAGE_NAMES = ("LightGBMError", "error", "LZMAError")  # "error": zlib's and struct's
+DAMAGE = (
+    pickle.UnpicklingError,
+    KeyError,
+    IndexError,
+    UnicodeDecodeError,
+    OverflowError,
+    zipfile.BadZipFile,
+)
+DAMAGE_NAMES = (
+    "LightGBMError",
+    "XGBoostError",
+    "CatBoostError",
+    "InvalidProtobuf",  # onnxruntime's, as the next three
+    "InvalidArgument",
+    "InvalidGraph",
+    "Fail",
+    "ArrowInvalid",
+    "ParserError",  # pandas'
+    "Error",  # csv's
+    "LZMAError",
+    "error",  # zlib's and struct's
+)
+DAMAGED = (("likely damaged, or not of this format",), "check `format`, or upload it again")
 SAVE_AGAIN = "save the model again with this runtime's versions, or name a runtime that has them"
+# What XGBoost, CatBoost and ONNX Runtime put before a sentence: when, or where in their sources.
+PREFIX = re.compile(
+    r"(?<=: )(\[\d\d:\d\d:\d\d\] \S+:\d+: |\S+\.cpp:\d+: |\[ONNXRuntimeError\] : \d+ : \w+ : )"
+)
 
 
 @dataclass(eq=False)  # not frozen: contextlib sets an exception's traceback
@@ -31,7 +67,8 @@ class Fault(Exception):  # noqa: N818  not an error of the worker's
     """One model's failure.
 
     Attributes:
-        stage: "start", "load", "data", "predict", "answer" or "write".
+        stage: "start", "load", "import" (a Python model's own code while it is loaded), "data",
+            "predict", "answer" or "write".
         what: one sentence without full stop.
         why: likely causes, one a line.
         hint: what to do next.
@@ -76,14 +113,19 @@ def explain(error: BaseException, name: str) -> Fault:
     return Fault(name, what, why, hint, lines, disk=_is_of_disk(error, name))
 
 
-def versions() -> dict[str, str]:
-    """Python's and the already imported libraries' versions, by name."""
-    found = {"Python": platform.python_version()}
-    for name in VERSIONED:
-        version = getattr(sys.modules.get(name), "__version__", None)
-        if version:
-            found[name] = str(version)
-    return found
+def needs_library(module: str, why: str = "", *, own: str = "save it with cloudpickle") -> Fault:
+    """The fault for a library that the runtime lacks.
+
+    Args:
+        module: as it is imported.
+        why: what was said when that failed.
+        own: what to do if it is the author's own code.
+    """
+    wanted = INSTALL_AS.get(module, module)
+    hint = f"install {wanted} in this runtime; if it is your own code, {own}"
+    if module in EXTRAS:
+        hint = f"pip install 'numerai-job[{EXTRAS[module]}]', or name a runtime that has it"
+    return Fault("load", f"the model needs {wanted}", (why,) if why else (), hint)
 
 
 def _cause(error: BaseException, name: str) -> tuple[str, tuple[str, ...], str]:
@@ -91,19 +133,15 @@ def _cause(error: BaseException, name: str) -> tuple[str, tuple[str, ...], str]:
     if _is_of_disk(error, name):
         return DISK[name][0], (line,), DISK[name][1]
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return _missing_module(error.name, line)
+        return _missing_module(error.name, line, name)
     if isinstance(error, SystemExit):
         return f"the model ended the process by sys.exit({error.code!r})", (), ""
     if isinstance(error, MemoryError):
         return "the model ran out of memory", (line,), ""
-    if name == "load" and isinstance(error, EOFError):
-        return "the file is empty or truncated", (line,), "upload the model again"
-    if name == "load" and "'__main__'" in line:
-        hint = "save the model with cloudpickle, which stores code by value"
-        return "the model needs code of the script that saved it", (line,), hint
     if name == "load":
-        return (f"the model cannot be loaded: {line}", *_load_cause(error))
-    return f"the model raised {line}", (), ""
+        return _load_cause(error, line)
+    who = "the model's code" if name == "import" else "the model"
+    return f"{who} raised {line}", (), ""
 
 
 def _is_of_disk(error: BaseException, name: str) -> bool:
@@ -112,25 +150,35 @@ def _is_of_disk(error: BaseException, name: str) -> bool:
     return name == "write" or (name == "data" and (isinstance(error, OSError) or arrow))
 
 
-def _load_cause(error: BaseException) -> tuple[tuple[str, ...], str]:
-    if isinstance(error, OSError):
-        return (), ""
-    if isinstance(error, DAMAGE) or type(error).__name__ in DAMAGE_NAMES:
-        return ("likely damaged, or not of this format",), "check `format`, or upload it again"
-    return (_other_versions(),), SAVE_AGAIN
+def _load_cause(error: BaseException, line: str) -> tuple[str, tuple[str, ...], str]:
+    if isinstance(error, EOFError):
+        return "the file is empty or truncated", (line,), "upload the model again"
+    if "'__main__'" in line:
+        hint = "save the model with cloudpickle, which stores code by value"
+        return "the model needs code of the script that saved it", (line,), hint
+    what = f"the model cannot be loaded: {line}"
+    if "libgomp" in line:
+        return what, (), "install the system's package libgomp1 in this runtime"
+    if isinstance(error, OSError) and error.errno is not None:
+        return what, (), ""
+    if isinstance(error, (*DAMAGE, OSError)) or type(error).__name__ in DAMAGE_NAMES:
+        return (what, *DAMAGED)
+    return what, (_other_versions(),), SAVE_AGAIN
 
 
-def _missing_module(module: str, line: str) -> tuple[str, tuple[str, ...], str]:
+def _missing_module(module: str, line: str, name: str) -> tuple[str, tuple[str, ...], str]:
     top = module.partition(".")[0]
-    if top != module and top in sys.modules:
+    if name == "import":
+        fault = needs_library(top, line, own="put it beside the model")
+    elif top != module and top in sys.modules:
         return f"the model cannot be loaded: {line}", (_other_versions(),), SAVE_AGAIN
-    wanted = INSTALL_AS.get(top, top)
-    hint = f"install {wanted} in this runtime; if it is your own code, save it with cloudpickle"
-    return f"the model needs {wanted}", (line,), hint
+    else:
+        fault = needs_library(top, line)
+    return fault.what, fault.why, fault.hint
 
 
 def _other_versions() -> str:
-    listed = ", ".join(f"{name} {version}" for name, version in versions().items())
+    listed = ", ".join(f"{name} {version}" for name, version in imported().items())
     return f"likely made with another Python or other library versions than here ({listed})"
 
 
@@ -139,7 +187,7 @@ def _traceback(error: BaseException) -> list[str]:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).parent != HERE
+        if HERE not in Path(frame.filename).parents and not frame.filename.startswith("<frozen ")
     ]
     if not frames:
         return []
@@ -149,4 +197,6 @@ def _traceback(error: BaseException) -> list[str]:
 
 def _one_line(error: BaseException) -> str:
     text = traceback.format_exception_only(type(error), error)[-1].strip()
-    return text.splitlines()[0][:500] if text else type(error).__name__
+    if isinstance(error, SyntaxError):  # its place stands on other lines
+        text = f"{type(error).__name__}: {error}"
+    return PREFIX.sub("", text.splitlines()[0], count=1)[:500] if text else type(error).__name__

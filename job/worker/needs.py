@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .batches import RowModel
 from .faults import Fault
+from .formats.finished import Finished
+from .formats.signature import BENCHMARKS
+from .formats.source import PythonModel
 
 AUTO_NAMES = ("Column_", "f", "x", "")
 NAMED = 3
@@ -22,12 +26,17 @@ class Needs:
         columns: columns of live in the model's order; None: the whole frame.
         benchmarks: whether a function takes `live_benchmark_models` too.
         array: whether an object was trained on a bare array, so that names would only irritate it.
+        batched: whether `predict` goes by batches of rows and takes `memory`, see `batches`.
+        context: names that a Python model takes beside live, see `formats.signature`; None: it is
+            not one.
     """
 
     kind: str
     columns: tuple[str, ...] | None
     benchmarks: bool = False
     array: bool = False
+    batched: bool = False
+    context: tuple[str, ...] | None = None
 
 
 def needs_of(model: Any, features: Sequence[str] | None) -> Needs:
@@ -37,13 +46,19 @@ def needs_of(model: Any, features: Sequence[str] | None) -> Needs:
         model: a function or an object with `predict`.
         features: columns named by the user, or None.
     """
+    if isinstance(model, Finished):
+        return Needs("function", ())  # live's ids are all it looks at
+    if isinstance(model, PythonModel):
+        benchmarks = BENCHMARKS in model.takes
+        return Needs("function", _with_era(features), benchmarks=benchmarks, context=model.takes)
+    if isinstance(model, RowModel):
+        return _row_needs(model, features)
     if isinstance(model, type):
         raise Fault("load", f"the file holds the class {model.__name__}, not an instance of it")
     if callable(getattr(model, "predict", None)):
         return _object_needs(model, features)
     if callable(model):
-        columns = None if features is None else ("era", *(f for f in features if f != "era"))
-        return Needs("function", columns, benchmarks=_takes_benchmarks(model))
+        return Needs("function", _with_era(features), benchmarks=_takes_benchmarks(model))
     raise Fault(
         "load",
         f"the file holds a {type(model).__name__}, neither a function nor an object with `predict`",
@@ -51,14 +66,31 @@ def needs_of(model: Any, features: Sequence[str] | None) -> Needs:
     )
 
 
+def _with_era(features: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if features is None else ("era", *(f for f in features if f != "era"))
+
+
+def _row_needs(model: RowModel, features: Sequence[str] | None) -> Needs:
+    names = None if model.names is None or _made_up(model.names) else model.names
+    return Needs("object", _columns(names, model.count, features), batched=True)
+
+
 def _object_needs(model: Any, features: Sequence[str] | None) -> Needs:
     trained, count = trained_on(model), feature_count(model)
+    columns = _columns(trained, count, features)
+    return Needs("object", columns, array=trained is None and count is not None)
+
+
+def _columns(
+    trained: tuple[str, ...] | None, count: int | None, features: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Columns in the model's order: its own names for them, else those that the user gives."""
     if trained is not None:
         if features is not None:
             _check_same(trained, features)
-        return Needs("object", trained)
+        return trained
     if features is None:
-        why = "it was trained on an array, which has no column names" if count else ""
+        why = f"it takes {count} features and has no names for them" if count else ""
         raise Fault(
             "load",
             "the model does not know its feature names",
@@ -67,7 +99,7 @@ def _object_needs(model: Any, features: Sequence[str] | None) -> Needs:
         )
     if count is not None and count != len(features):
         raise Fault("load", f"the model takes {count} features, `features` has {len(features)}")
-    return Needs("object", tuple(features), array=count is not None)
+    return tuple(features)
 
 
 def trained_on(model: Any) -> tuple[str, ...] | None:

@@ -14,7 +14,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from job.worker.faults import Fault, explain
-from job.worker.loaders import FORMATS, load
+from job.worker.formats import FORMATS, load
 
 X = pd.DataFrame({"feature_a": np.arange(30.0), "feature_b": np.arange(30.0) % 7})
 MODEL = LinearRegression().fit(X, X["feature_a"])
@@ -54,7 +54,7 @@ def test_a_lightgbm_text_file_knows_its_features(tmp_path):
     path = tmp_path / "model.txt"
     settings = {"verbose": -1, "min_data_in_leaf": 2}
     lightgbm.train(settings, lightgbm.Dataset(X, X["feature_a"]), 2).save_model(path)
-    assert load(path, "lightgbm").feature_name() == ["feature_a", "feature_b"]
+    assert load(path, "lightgbm").names == ("feature_a", "feature_b")
     assert fault_of(path).hint == "it looks like lightgbm: set `format: lightgbm`"
 
 
@@ -73,7 +73,7 @@ def test_a_missing_file_is_a_fault(tmp_path):
 
 
 def test_an_unknown_format_names_the_known_ones(tmp_path):
-    assert fault_of(tmp_path, "onnx").why == ("known: pickle, joblib, lightgbm",)
+    assert fault_of(tmp_path, "pmml").why == (f"known: {', '.join(FORMATS)}",)
 
 
 def test_a_missing_library_is_named_as_it_is_installed(tmp_path):
