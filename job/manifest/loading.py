@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
@@ -25,7 +25,7 @@ class Manifest:
     Args:
         path: where it was read, as messages name it.
         sha256: of the file's bytes, 64 lower-case hex digits.
-        runtimes: the interpreters that models may name, relative ones to the models root.
+        runtimes: the interpreters that models may name; whole paths if it was read from a file.
     """
 
     path: str
@@ -68,8 +68,11 @@ def _validated(text: str | bytes, source: str, *, empty: bool) -> tuple[Schema |
     return schema, render_faults(document, None, source=source)
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path, *, models_dir: Path | None = None) -> Manifest:
     """The manifest in the file `path`.
+
+    Args:
+        models_dir: what its runtimes' paths are relative to; None: the folder of `path`.
 
     Raises:
         UsageError: the file cannot be read, or is not a valid manifest.
@@ -81,7 +84,9 @@ def read_manifest(path: Path) -> Manifest:
         raise UsageError(
             f"cannot read the manifest {path}", [error.strerror or str(error)]
         ) from error
-    return load_manifest(data, source=str(path))
+    manifest = load_manifest(data, source=str(path))
+    root = (models_dir or path.parent).absolute()
+    return replace(manifest, runtimes={n: root / python for n, python in manifest.runtimes.items()})
 
 
 def find_manifest(setting: str, *, models_dir: Path, cwd: Path) -> Path:
