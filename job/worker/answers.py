@@ -16,6 +16,7 @@ import pandas as pd
 from .faults import Fault
 
 PREDICTION = "prediction"
+DATE = "date"
 NUMERIC = ("floating", "integer", "mixed-integer-float", "boolean", "decimal", "empty")
 MEND = "return pd.DataFrame({'prediction': values}, index=live_features.index)"
 CLASS_LABELS = "predict gives class labels; a wrapper around predict_proba may be meant"
@@ -28,32 +29,40 @@ class Answer:
     Attributes:
         ids: n ids of live, in the model's order.
         values: n float64; NaN where the model gave none.
+        left_out: ids that are not of live, whose rows were dropped.
     """
 
     ids: pd.Index
     values: npt.NDArray[np.float64]
+    left_out: tuple[Any, ...] = ()
 
 
-def read_answer(returned: Any, ids: pd.Index, *, kind: str) -> Answer:
+def read_answer(
+    returned: Any, ids: pd.Index, *, kind: str, column: str = PREDICTION, partial: bool = False
+) -> Answer:
     """Match what a model returned to live's ids. Raises Fault; does not judge the values.
 
     Args:
         returned: frame, series or array.
         ids: live's ids in live's order; the index's name is the key (`id`).
         kind: "function" or "object"; only an object's rows may be matched by position.
+        column: what a frame may call its values besides `prediction`.
+        partial: whether rows whose ids live does not have are dropped instead of refused.
     """
     if isinstance(returned, pd.DataFrame):
-        index, column = _index(returned, ids), _column(returned, str(ids.name))
+        index, values = _index(returned, ids), _column(returned, str(ids.name), column)
     elif isinstance(returned, pd.Series):
-        index, column = returned.index, returned
+        index, values = _level(returned.index, ids), returned
     else:
-        column = _from_array(returned, len(ids), kind)
-        index = ids
-    return Answer(_matched(index, ids, kind), _floats(column))
+        index, values = ids, _from_array(returned, len(ids), kind)
+    numbers = _floats(values)
+    if kind == "object" and index.equals(pd.RangeIndex(len(ids))):
+        return Answer(ids, numbers)
+    return Answer(index, numbers) if index.equals(ids) else _matched(index, numbers, ids, partial)
 
 
-def write_answer(answer: Answer, path: Path, *, key: str) -> int:
-    """Write `key,prediction` with every digit, through a temporary file; gives the rows.
+def write_answer(answer: Answer, path: Path, *, key: str, column: str = PREDICTION) -> int:
+    """Write `key,column` with every digit, through a temporary file; gives the rows.
 
     NaN are written as nothing. Raises OSError, and leaves nothing behind.
     """
@@ -62,7 +71,7 @@ def write_answer(answer: Answer, path: Path, *, key: str) -> int:
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow((key, PREDICTION))
+            writer.writerow((key, column))
             writer.writerows(zip(answer.ids.tolist(), cells))  # noqa: B905  of one length
         os.replace(temporary, path)  # noqa: PTH105
     finally:
@@ -72,28 +81,52 @@ def write_answer(answer: Answer, path: Path, *, key: str) -> int:
 
 def doubts(answer: Answer, model: Any) -> list[str]:
     """What of a valid answer its author may not have meant; sentences without full stop."""
-    if not np.isin(answer.values, (0.0, 1.0)).all():
-        return []
+    doubtful = []
+    if answer.left_out:
+        rows = len(answer.left_out) + len(answer.ids)
+        example = f"for example {answer.left_out[0]!r}"
+        doubtful.append(
+            f"{len(answer.left_out)} of the answer's {rows} rows are left out: "
+            f"live does not have their ids, {example}"
+        )
+    if np.isin(answer.values, (0.0, 1.0)).all() and _has_probabilities(model):
+        doubtful.append(CLASS_LABELS)
+    return doubtful
+
+
+def _has_probabilities(model: Any) -> bool:
     with contextlib.suppress(Exception):  # attributes may be computed by the model's own code
-        if callable(getattr(model, "predict_proba", None)):
-            return [CLASS_LABELS]
-    return []
+        return callable(getattr(model, "predict_proba", None))
+    return False
 
 
 def _index(frame: pd.DataFrame, ids: pd.Index) -> pd.Index:
     key = str(ids.name)
-    if key in frame.columns and frame.index.name != key:
+    if key in frame.columns and key not in frame.index.names:
         named: pd.Index = pd.Index(frame[key])
         return named
-    return frame.index
+    return _level(frame.index, ids)
 
 
-def _column(frame: pd.DataFrame, key: str) -> pd.Series[Any]:
+def _level(index: pd.Index, ids: pd.Index) -> pd.Index:
+    """The ids of an index that holds a date too, as those of Signals' data may."""
+    if index.nlevels > 1 and ids.name in index.names:
+        level: pd.Index = index.get_level_values(str(ids.name))
+        return level
+    return index
+
+
+def _column(frame: pd.DataFrame, key: str, wanted: str) -> pd.Series[Any]:
     names = [name for name in frame.columns if name != key]
-    chosen = [name for name in names if name == PREDICTION] or names
+    by_rule = (
+        [name for name in names if name == PREDICTION],
+        [name for name in names if name == wanted],
+        [name for name in names if name != DATE],
+    )
+    chosen = next((found for found in by_rule if found), names)
     if len(chosen) != 1:
         listed = ", ".join(map(str, names[:6])) or "none"
-        hint = "return one column called `prediction`"
+        hint = f"return one column called `{wanted}`"
         raise Fault("answer", f"which column is the prediction? It has: {listed}", (), hint)
     return frame[chosen[0]]
 
@@ -113,17 +146,17 @@ def _from_array(returned: Any, rows: int, kind: str) -> pd.Series[Any]:
     return pd.Series(array)
 
 
-def _matched(index: pd.Index, ids: pd.Index, kind: str) -> pd.Index:
-    if kind == "object" and index.equals(pd.RangeIndex(len(ids))):
-        return ids
-    if index.equals(ids):
-        return ids
-    live = set(ids)
-    unknown = [label for label in index if label not in live]
-    if unknown:
-        what = f"{len(unknown)} of the answer's {len(index)} rows have no id of live"
-        raise Fault("answer", what, (f"for example {unknown[0]!r}",), MEND)
-    return index
+def _matched(
+    index: pd.Index, values: npt.NDArray[np.float64], ids: pd.Index, partial: bool
+) -> Answer:
+    known = np.asarray(index.isin(ids))
+    unknown = tuple(index[~known])
+    if not unknown:
+        return Answer(index, values)
+    if partial and known.any():
+        return Answer(index[known], values[known], unknown)
+    what = f"{len(unknown)} of the answer's {len(index)} rows have no id of live"
+    raise Fault("answer", what, (f"for example {unknown[0]!r}",), MEND)
 
 
 def _floats(column: pd.Series[Any]) -> npt.NDArray[np.float64]:

@@ -15,6 +15,11 @@ import pyarrow.parquet as pq
 from .faults import Fault
 
 Columns = tuple[str, ...] | None
+MODELS, NEUTRALIZERS = "the model's {} columns", "the {} columns to neutralize against"
+HINTS = {
+    MODELS: "the model was likely trained on another version of the data",
+    NEUTRALIZERS: "name features that this version of the data has",
+}
 NAMED = 3
 STRIP = 512
 
@@ -57,17 +62,17 @@ class Frames:
         self._threads = threads
         self._kept: OrderedDict[tuple[object, ...], tuple[pd.DataFrame, int]] = OrderedDict()
 
-    def read(self, path: Path, columns: Columns, *, key: str) -> Decoded:
+    def read(self, path: Path, columns: Columns, *, key: str, whose: str = MODELS) -> Decoded:
         """Columns of `path` in the order asked for, None: all. Raises Fault, OSError, ArrowError.
 
-        `era` is left out where the file has none.
+        `era` is left out where the file has none; a Fault for others says `whose` they are.
         """
         status = path.stat()
         identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, key, columns)
         if identity in self._kept:
             self._kept.move_to_end(identity)
             return Decoded(self._kept[identity][0], cached=True)
-        self._kept[identity] = decode(path, columns, key=key, threads=self._threads)
+        self._kept[identity] = decode(path, columns, key=key, threads=self._threads, whose=whose)
         frame = self._kept[identity][0]
         self._shrink()
         return Decoded(frame, cached=False)
@@ -80,14 +85,16 @@ class Frames:
         return sum(size for _, size in self._kept.values())
 
 
-def decode(path: Path, columns: Columns, *, key: str, threads: int) -> tuple[pd.DataFrame, int]:
+def decode(
+    path: Path, columns: Columns, *, key: str, threads: int, whose: str = MODELS
+) -> tuple[pd.DataFrame, int]:
     """Read a parquet file's columns, and only those, indexed by `key`; and their bytes.
 
     Columns of one type lie in one block, so that a copy is one memcpy. Raises Fault.
     """
     with pq.ParquetFile(path) as file:
         names = file.schema_arrow.names
-        wanted = None if columns is None else _known(columns, names)
+        wanted = None if columns is None else _known(columns, names, whose)
         if key not in names:
             raise Fault("data", f"{path.name} has no `{key}`", (f"it has {_few(names)}",))
         table = file.read(
@@ -122,7 +129,7 @@ def _has_one_type(frame: pd.DataFrame) -> bool:
     return len(types) == 1 and isinstance(types.pop(), np.dtype)
 
 
-def _known(columns: tuple[str, ...], names: list[str]) -> list[str]:
+def _known(columns: tuple[str, ...], names: list[str], whose: str) -> list[str]:
     present = set(names)
     lacking = [name for name in columns if name not in present and name != "era"]
     if not lacking:
@@ -131,9 +138,9 @@ def _known(columns: tuple[str, ...], names: list[str]) -> list[str]:
     more = "" if len(lacking) <= NAMED else f" and {len(lacking) - NAMED} more"
     raise Fault(
         "data",
-        f"live lacks {len(lacking)} of the model's {len(columns)} columns",
+        f"live lacks {len(lacking)} of {whose.format(len(columns))}",
         (f"{listed}{more}",),
-        "the model was likely trained on another version of the data",
+        HINTS[whose],
     )
 
 

@@ -1,7 +1,8 @@
-"""JSON lines over two private pipes: one request, one reply."""
+"""JSON lines over two private pipes: one request, one reply; in between a model may ask back."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import queue
@@ -18,7 +19,8 @@ Message = dict[str, Any]
 class Channel:
     """The worker's end of the conversation.
 
-    A thread reads ahead, so that the parent's end is noticed while a model runs.
+    A thread reads ahead, so that the parent's end is noticed while a model runs. All else is for
+    the main thread.
 
     Args:
         requests: descriptor that requests are read from.
@@ -28,12 +30,27 @@ class Channel:
     def __init__(self, *, requests: int, replies: int) -> None:
         self._replies = replies
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._questions = itertools.count()
         threading.Thread(target=self._read, args=(requests,), daemon=True).start()
 
     def requests(self) -> Iterator[Message]:
-        """Requests as they come; never ends by itself."""
+        """Requests as they come; never ends by itself. Answers that nobody awaits are skipped."""
         while True:
-            yield json.loads(self._lines.get())
+            message: Message = json.loads(self._lines.get())
+            if "do" in message:
+                yield message
+
+    def ask(self, question: Message) -> Message:
+        """The parent's answer to a question, while a request is carried out.
+
+        They are numbered, because an alarm of the model's may break off the wait for one.
+        """
+        number = next(self._questions)
+        self.reply({**question, "number": number})
+        while True:
+            answer: Message = json.loads(self._lines.get())
+            if answer.get("number") == number:
+                return answer
 
     def reply(self, message: Message) -> None:
         """Write one line. Raises OSError if the pipe is gone."""

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .answers import doubts, read_answer, write_answer
-from .data import Frames, set_up
+import pandas as pd
+
+from .answers import Answer, doubts, read_answer, write_answer
+from .calling import Given, call
+from .context import Ask
+from .data import NEUTRALIZERS, Decoded, Frames, set_up
 from .faults import Fault, explain, stage
+from .finish import neutralized, ranked
+from .formats import load
 from .guard import has_children, only_here
-from .loaders import load
 from .memory import Memory
 from .needs import Needs, needs_of
 from .protocol import Channel, Message
@@ -49,11 +54,18 @@ class Session:
         frames = Frames(sets=sets, max_bytes=max_bytes, threads=threads)
         return cls(frames, Surroundings(streams))
 
-    def handle(self, request: Message) -> Message:
-        """Carry out one request; a failure of any kind is an answer too."""
+    def handle(self, request: Message, ask: Ask) -> Message:
+        """Carry out one request; a failure of any kind is an answer too.
+
+        Args:
+            ask: sends the parent a question of the model's, and gives its answer.
+        """
+        self._memory.forget_peak()
         try:
             with only_here():
-                return self._load(request) if request["do"] == "load" else self._predict(request)
+                if request["do"] == "load":
+                    return self._load(request)
+                return self._predict(request, ask)
         except BaseException as error:  # noqa: BLE001  model code raises what it likes
             fault = explain(error, str(request.get("do", "load")))
         self._forget()
@@ -75,40 +87,54 @@ class Session:
             "columns": needs.columns,
             "benchmarks": needs.benchmarks,
             "seconds": clock.seconds,
+            "memory": self._memory.peak(),
         }
 
-    def _predict(self, request: Message) -> Message:
+    def _predict(self, request: Message, ask: Ask) -> Message:
         if self._loaded is None:
             raise Fault("predict", "no model is loaded")
         loaded, self._loaded = self._loaded, None
-        reply = self._run(loaded, request)
+        reply = self._run(loaded, request, ask)
+        reply["memory"] = self._memory.peak()
         del loaded
         self._forget()
         return {**reply, **self._left()}
 
-    def _run(self, loaded: Loaded, request: Message) -> Message:
+    def _run(self, loaded: Loaded, request: Message, ask: Ask) -> Message:
         clock, key = Clock(), request["key"]
+        neutralizers = self._neutralizers(request, clock)
         with stage("data"), clock.measure("decode"):
             live = self._frames.read(Path(request["live"]), loaded.needs.columns, key=key)
-            given = [live.copy(), *self._benchmarks(loaded.needs, request)]
+            given = self._given(live, loaded.needs, request, ask)
         with stage("predict"), clock.measure("predict"):
-            returned = _call(loaded, given)
+            returned = call(loaded.model, loaded.needs, given)
         self._tampered += self._surroundings.undo_patches()
-        with clock.measure("write"):
-            with stage("answer"):
-                answer = read_answer(returned, live.frame.index, kind=loaded.needs.kind)
-                warnings = doubts(answer, loaded.model)
-            with stage("write"):
-                rows = write_answer(answer, Path(request["out"]), key=key)
+        with stage("answer"), clock.measure("write"):
+            answer = _answer(returned, live, loaded.needs, request)
+            warnings = doubts(answer, loaded.model)
+        answer = _finished(answer, neutralizers, request, clock)
+        with stage("write"), clock.measure("write"):
+            rows = write_answer(answer, Path(request["out"]), key=key, column=request["column"])
         decoded = 0 if live.cached else live.frame.shape[1]
         return {"rows": rows, "decoded": decoded, "seconds": clock.seconds, "warnings": warnings}
 
-    def _benchmarks(self, needs: Needs, request: Message) -> Iterator[Any]:
-        if not needs.benchmarks:
-            return
-        if request["benchmarks"] is None:
-            raise Fault("data", "the model takes live_benchmark_models, but there are none")
-        yield self._frames.read(Path(request["benchmarks"]), None, key=request["key"]).copy()
+    def _given(self, live: Decoded, needs: Needs, request: Message, ask: Ask) -> Given:
+        benchmarks = None
+        if needs.benchmarks:
+            if request["benchmarks"] is None:
+                raise Fault("data", "the model takes live_benchmark_models, but there are none")
+            path = Path(request["benchmarks"])
+            benchmarks = self._frames.read(path, None, key=request["key"]).copy()
+        return Given(live.copy(), benchmarks, request["context"], request["memory"], ask)
+
+    def _neutralizers(self, request: Message, clock: Clock) -> pd.DataFrame | None:
+        """Read before the model predicts, so that it does not predict in vain if one is missing."""
+        if request["neutralize"] is None:
+            return None
+        columns = tuple(dict.fromkeys(request["neutralize"]["features"]))
+        with stage("data"), clock.measure("postprocess"):
+            path, key = Path(request["live"]), request["key"]
+            return self._frames.read(path, columns, key=key, whose=NEUTRALIZERS).frame
 
     def _forget(self) -> None:
         """Drop the model and whatever it changed in the process."""
@@ -125,7 +151,7 @@ class Session:
 
 
 class Clock:
-    """Seconds by name."""
+    """Seconds by name, added up."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -135,13 +161,13 @@ class Clock:
         """Time what is inside."""
         began = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - began
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
 
 def forever(channel: Channel, session: Session) -> None:
     """Answer requests until the parent goes, which ends the process."""
     for request in channel.requests():
-        channel.reply(session.handle(request))
+        channel.reply(session.handle(request, channel.ask))
 
 
 def _few(clauses: list[str]) -> str:
@@ -149,8 +175,22 @@ def _few(clauses: list[str]) -> str:
     return ", ".join(clauses[:NAMED]) + more
 
 
-def _call(loaded: Loaded, given: list[Any]) -> Any:
-    with only_here():
-        if loaded.needs.kind == "function":
-            return loaded.model(*given)
-        return loaded.model.predict(given[0].to_numpy() if loaded.needs.array else given[0])
+def _answer(returned: Any, live: Decoded, needs: Needs, request: Message) -> Answer:
+    return read_answer(
+        returned,
+        live.frame.index,
+        kind=needs.kind,
+        column=request["column"],
+        partial=request["partial"],
+    )
+
+
+def _finished(
+    answer: Answer, neutralizers: pd.DataFrame | None, request: Message, clock: Clock
+) -> Answer:
+    if neutralizers is None and request["postprocess"] == "none":
+        return answer
+    with stage("postprocess"), clock.measure("postprocess"):
+        if neutralizers is not None:
+            answer = neutralized(answer, neutralizers, request["neutralize"]["proportion"])
+        return ranked(answer) if request["postprocess"] == "rank" else answer

@@ -34,19 +34,19 @@ class Group:
         """Resident bytes of the process alone; 0 if it is gone."""
         return 0 if self._process is None else _resident(self._process)
 
-    def excess(self, limit: int) -> int | None:
-        """Bytes that all of them take, if that is more than `limit`, else None.
+    def peak(self, known: int) -> int:
+        """Bytes that all of them take, if that is more than `known`, else `known`.
 
-        Resident sizes count pages that forks share several times, so an excess is confirmed by
+        Resident sizes count pages that forks share several times, so a new peak is confirmed by
         proportional sizes where the system has them.
         """
         if self._process is None:
-            return None
+            return known
         processes = [self._process, *self.descendants()]
         used = sum(map(_resident, processes))
-        if used > limit and len(processes) > 1:
+        if used > known and len(processes) > 1:
             used = sum(map(_proportional, processes))
-        return used if used > limit else None
+        return max(used, known)
 
     def kill(self) -> None:
         """SIGKILL for all of them, also those that have left the session; from any thread."""

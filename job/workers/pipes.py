@@ -44,10 +44,13 @@ class Pipes:
             os.close(descriptor)
 
     def send(self, line: bytes) -> None:
-        """Queue a line; `step` writes it. Output up to now is forgotten."""
+        """Queue a line; `step` writes it."""
+        self._unsent += line
+
+    def forget_output(self) -> None:
+        """Leave what was printed up to now out of `tail`."""
         self._read_output()
         self._tail = b""
-        self._unsent = line
 
     def line(self) -> bytes | None:
         """The next reply if it is complete. Raises ValueError if it is longer than 1 MiB."""
@@ -61,7 +64,7 @@ class Pipes:
         return line
 
     def tail(self) -> str:
-        """The last 32 KB printed since the last `send`."""
+        """The last 32 KB printed since the last `forget_output`."""
         self._read_output()
         return self._tail.decode("utf-8", "replace")
 

@@ -1,112 +1,65 @@
-"""One interpreter that runs `job/worker`: started, spoken to within limits, ended.
-
-The kernel ties a model process to the *thread* that started it (PR_SET_PDEATHSIG, see
-`job.worker.guard`), so one thread that lives as long as the job starts all of them.
-"""
+"""One interpreter that runs `job/worker`: spoken to within limits, ended."""
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from job.errors import ModelError, UnavailableError
-from job.files import disk_errors
+from job.errors import JobError, ModelError, StoppedError, UnavailableError
 from job.workers import ends
 from job.workers.group import Group
-from job.workers.pipes import Pipes
+from job.workers.launch import Launch, spawn
 
-MAIN = Path(__file__).parents[1] / "worker" / "__main__.py"
 GRACE = 1.0
-EXHAUSTED = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
-_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-process-spawner")
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """How to start a process.
-
-    Attributes:
-        python: the interpreter.
-        environment: its whole environment; HOME is its working folder.
-        options: further options of the worker's command line, by name without dashes.
-        startup: seconds until it must be ready.
-        poll: seconds between looks at its memory.
-    """
-
-    python: Path
-    environment: Mapping[str, str]
-    options: Mapping[str, int]
-    startup: float
-    poll: float
-
-    def command(self, *, requests: int, replies: int) -> list[str]:
-        """The command line; the two are descriptors that the process inherits."""
-        options = {"requests": requests, "replies": replies, "parent": os.getpid(), **self.options}
-        pairs = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        return [str(self.python), "-I", str(MAIN), *pairs]
-
-
-@contextmanager
-def _machines_fault() -> Iterator[None]:
-    """Raises `UnavailableError` for an exhausted machine, which is no fault of a model's."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in EXHAUSTED:
-            raise
-        hint = "raise the limit (ulimit -n, ulimit -u), or set NUMERAI_WORKERS lower"
-        why = error.strerror or str(error)
-        raise UnavailableError("cannot start a model process", why, hint=hint) from error
+Fetch = Callable[[str], Path]
 
 
 class WorkerProcess:
     """A started process. Only `kill` may be called from another thread.
 
-    Raises:
-        ModelError: the interpreter cannot be started.
-        UnavailableError: its folder cannot be made, or the machine has no room for a process.
+    Raises what `spawn` raises.
     """
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._versions: Mapping[str, str] | None = None
-        with _machines_fault():
-            self._pipes = Pipes()
-        try:
-            with _machines_fault():
-                self._popen = _SPAWNER.submit(_spawn, launch, self._pipes.child_ends).result()
-        except OSError as error:
-            self._pipes.close()
-            raise ends.not_started(launch.python, str(error)) from error
-        except UnavailableError:
-            self._pipes.close()
-            raise
-        finally:
-            self._pipes.close_child_ends()
+        self._popen, self._pipes = spawn(launch)
         self._group = Group(self._popen)
+        self._peak = 0
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of Python and the libraries there, by name. Raises ModelError, as `exchange`."""
+        if self._versions is None:
+            self._versions = self._await_ready()
+        return self._versions
 
     def exchange(
-        self, request: Mapping[str, Any], *, timeout: float, memory: int | None
+        self, request: Mapping[str, Any], *, timeout: float, memory: int | None, fetch: Fetch | None
     ) -> dict[str, Any]:
         """Send a request and wait for its reply; first for the interpreter, if need be.
 
+        The reply's `memory` is the most bytes that the process and what it started took.
+
+        Args:
+            fetch: gives the file of a further dataset that the model asks for; None: there is none.
+
         Raises:
             ModelError: the process ended, overran `timeout` (seconds) or outgrew `memory` (bytes).
-                It is of no further use and wants `close`.
+            Exception: whatever `fetch` raises but a JobError, which the model is told.
+                After any of them the process is of no further use and wants `close`.
         """
-        self._await_ready()
-        self._pipes.send(json.dumps(request).encode() + b"\n")
-        return self._await(request["do"], timeout, memory)
+        self.versions()
+        self._peak = 0
+        self._pipes.forget_output()
+        self._send(request)
+        reply = self._await(request["do"], timeout, memory, fetch)
+        return {**reply, "memory": max(self._peak, reply.get("memory", 0))}
 
     def failure(self, fault: Mapping[str, Any]) -> ModelError | UnavailableError:
         """The error for a fault that the process has reported."""
@@ -131,19 +84,22 @@ class WorkerProcess:
             self._popen.wait(timeout=GRACE)
         self._pipes.close()
 
-    def _await_ready(self) -> None:
-        if self._versions is not None:
-            return
+    def _await_ready(self) -> Mapping[str, str]:
         try:
-            reply = self._await("start", self._launch.startup, None)
+            reply = self._await("start", self._launch.startup, None, None)
         except ModelError as error:
             raise ends.not_started(self._launch.python, error.what, *error.why) from error
         if "fault" in reply:
             fault = reply["fault"]
             raise ends.not_started(self._launch.python, fault["what"], *fault["why"])
-        self._versions = reply["ready"]
+        return dict(reply["ready"])
 
-    def _await(self, doing: str, timeout: float, memory: int | None) -> dict[str, Any]:
+    def _send(self, message: Mapping[str, Any]) -> None:
+        self._pipes.send(json.dumps(message).encode() + b"\n")
+
+    def _await(
+        self, doing: str, timeout: float, memory: int | None, fetch: Fetch | None
+    ) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
         next_look = 0.0
         while True:
@@ -152,9 +108,11 @@ class WorkerProcess:
             ended = look and self._popen.poll() is not None
             self._pipes.step(min(deadline - now, self._launch.poll))
             reply = self._reply()
-            if reply is not None:
+            if reply is not None and "fetch" not in reply:
                 return reply
-            if ended or not self._pipes.open:
+            if reply is not None:
+                self._answer(reply, fetch)
+            elif ended or not self._pipes.open:
                 raise self._died(doing)
             if look:
                 next_look = now + self._launch.poll
@@ -162,6 +120,18 @@ class WorkerProcess:
             if now >= deadline:
                 self._group.kill()
                 raise ends.overran(doing, timeout, self._pipes.tail())
+
+    def _answer(self, question: Mapping[str, Any], fetch: Fetch | None) -> None:
+        """Tell the model where the file is that it asked for, or why there is none."""
+        try:
+            if fetch is None:
+                raise ModelError("no further data can be fetched here")
+            answer = {"fetched": str(fetch(str(question["fetch"])).absolute())}
+        except StoppedError:
+            raise
+        except JobError as error:
+            answer = {"error": str(error)}
+        self._send({**answer, "number": question.get("number")})
 
     def _reply(self) -> dict[str, Any] | None:
         try:
@@ -172,10 +142,10 @@ class WorkerProcess:
             raise ends.garbled(str(error), self._pipes.tail()) from error
 
     def _check_memory(self, limit: int | None, doing: str) -> None:
-        used = None if limit is None else self._group.excess(limit)
-        if used is not None and limit is not None:
+        self._peak = self._group.peak(self._peak)
+        if limit is not None and self._peak > limit:
             self._group.kill()
-            raise ends.outgrew(used, limit, doing, self._pipes.tail())
+            raise ends.outgrew(self._peak, limit, doing, self._pipes.tail())
 
     def _died(self, doing: str) -> ModelError:
         with suppress(subprocess.TimeoutExpired):  # it may be on its way out
@@ -184,22 +154,3 @@ class WorkerProcess:
         self._group.kill()
         versions = ", ".join(f"{k} {v}" for k, v in (self._versions or {}).items())
         return ends.died(returncode, doing, versions, self._pipes.tail())
-
-
-def _spawn(launch: Launch, child_ends: tuple[int, int, int]) -> subprocess.Popen[bytes]:
-    requests, replies, output = child_ends
-    home = launch.environment.get("HOME")
-    for folder in (home, launch.environment.get("TMPDIR")):
-        if folder:
-            with disk_errors(f"cannot use {folder}"):
-                Path(folder).mkdir(parents=True, exist_ok=True)
-    return subprocess.Popen(  # noqa: S603  the interpreter is the user's choice
-        launch.command(requests=requests, replies=replies),
-        env=dict(launch.environment),
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        pass_fds=(requests, replies),
-        start_new_session=True,
-    )

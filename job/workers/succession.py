@@ -1,25 +1,30 @@
 """One model process after another: the next is started when one has ended, has grown too large, or
-was changed by a model so that the next would notice.
+was changed by a model so that the next would notice, and for a model of another interpreter.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 from job.errors import JobError, ModelError
-from job.workers.process import Launch, WorkerProcess
+from job.workers.launch import Launch
+from job.workers.process import Fetch, WorkerProcess
 
 SLACK = 256 << 20
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
 class Succession:
-    """At most one process at a time. `exchange` is for one thread, `stop` for any.
+    """At most one process at a time. `stop` and `abort` are for any thread, all else for one.
 
     Args:
         launch: how each of them is started.
@@ -35,27 +40,60 @@ class Succession:
         self._first_size: int | None = None
         self._process: WorkerProcess | None = None
         self._stopped: JobError | None = None
+        self._aborted: JobError | None = None
+        self._at_work = False
         self._state = threading.RLock()
         self._busy = threading.Lock()
+
+    def use(self, python: Path) -> None:
+        """Have the next process, and this one if it is another, run by `python`."""
+        if python != self._launch.python:
+            self._launch = replace(self._launch, python=python)
+            self._discard()
 
     def start(self) -> None:
         """Start a process if there is none; whatever is wrong with it is for `exchange` to say."""
         with suppress(JobError):
             self._running()
 
+    def versions(self) -> Mapping[str, str]:
+        """Of the process's Python and libraries, by name. Raises as `exchange` does."""
+        with self._work():
+            return self._try(WorkerProcess.versions)
+
     def exchange(
-        self, request: Mapping[str, Any], *, timeout: float, memory: int | None
+        self,
+        request: Mapping[str, Any],
+        *,
+        timeout: float,
+        memory: int | None,
+        fetch: Fetch | None = None,
+        last: bool = False,
     ) -> dict[str, Any]:
         """The process's reply.
 
+        Args:
+            last: whether the process ends after it.
+
         Raises:
             ModelError: the reply is a fault, or there is none: the process is gone.
-            JobError: the reason given to `stop`.
+            JobError: the reason given to `stop` or `abort`.
+            Exception: what `fetch` raises, see `WorkerProcess.exchange`.
         """
-        with self._busy:
-            reply, failure = self._ask(request, timeout, memory)
+
+        def ask(process: WorkerProcess) -> tuple[dict[str, Any], JobError | None]:
+            reply = process.exchange(request, timeout=timeout, memory=memory, fetch=fetch)
+            failure = process.failure(reply["fault"]) if "fault" in reply else None
+            if "children" in reply:
+                self._settle(process, children=reply["children"], tainted=reply["tainted"])
+            return reply, failure
+
+        with self._work():
+            reply, failure = self._try(ask)
             if "again" in reply:  # a model that never predicted had changed the process
-                reply, failure = self._ask(request, timeout, memory)
+                reply, failure = self._try(ask)
+            if last:
+                self._discard()
         if failure is not None:
             raise failure
         return reply
@@ -67,32 +105,45 @@ class Succession:
                 self._stopped = reason or ModelError("the model was stopped before it was done")
             if self._process is not None:
                 self._process.kill()
-        if self._busy.acquire(blocking=False):  # else the running request clears up
-            try:
+            if not self._at_work:  # else the running request clears up
                 self._discard()
-            finally:
-                self._busy.release()
 
-    def _ask(
-        self, request: Mapping[str, Any], timeout: float, memory: int | None
-    ) -> tuple[dict[str, Any], JobError | None]:
-        process = self._running()
+    def abort(self, reason: JobError) -> None:
+        """Kill the process of the running request, which raises `reason`; nothing if none runs."""
+        with self._state:
+            if not self._at_work or self._aborted is not None:
+                return
+            self._aborted = reason
+            if self._process is not None:
+                self._process.kill()
+
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        """A request, which `stop` and `abort` end with their reason until the last moment."""
+        with self._busy:
+            with self._state:
+                self._at_work, self._aborted = True, None
+            try:
+                yield
+            finally:
+                with self._state:
+                    self._at_work, reason = False, self._stopped or self._aborted
+                if reason is not None:
+                    self._discard()
+                    raise reason from None
+
+    def _try(self, ask: Callable[[WorkerProcess], T]) -> T:
         try:
-            reply = process.exchange(request, timeout=timeout, memory=memory)
+            return ask(self._running())
         except BaseException:
             self._discard()
-            if self._stopped is not None:
-                raise self._stopped from None
             raise
-        failure = process.failure(reply["fault"]) if "fault" in reply else None
-        if "children" in reply:
-            self._settle(process, children=reply["children"], tainted=reply["tainted"])
-        return reply, failure
 
     def _running(self) -> WorkerProcess:
         with self._state:
-            if self._stopped is not None:
-                raise self._stopped
+            reason = self._stopped or self._aborted
+            if reason is not None:
+                raise reason
             if self._process is None:
                 self._process = WorkerProcess(self._launch)
                 self._first_size = None

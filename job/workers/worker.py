@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from job.errors import JobError
-from job.workers.process import Launch
+from job.workers.context import Context
+from job.workers.launch import Launch
+from job.workers.process import Fetch
 from job.workers.succession import Succession
 
 MIB = 1 << 20
@@ -46,24 +48,27 @@ class Predicted:
     Attributes:
         rows: rows without the header.
         decoded: columns decoded for this model; 0 if an earlier model had caused it.
-        seconds: wall time of "load", "decode", "predict" and "write".
+        seconds: wall time of "load", "decode", "predict", "write", and "postprocess" if there was.
         warnings: what its author may not have meant; logged already.
+        memory: the most bytes that the process, and what it started, took meanwhile; 0: unknown.
     """
 
     rows: int
     decoded: int
     seconds: Mapping[str, float]
     warnings: tuple[str, ...] = ()
+    memory: int = 0
 
 
 class Worker:
     """One model process at a time, replaced whenever it ends or has grown too large.
 
-    Calls come from one thread at a time; `stop` may come from any. As a context manager it stops
-    at the end.
+    Calls come from one thread at a time; `stop` and `abort` may come from any. As a context
+    manager it stops at the end.
 
     Args:
-        python: interpreter with pandas and pyarrow (Python >= 3.10, pandas >= 1.5, pyarrow >= 14).
+        python: interpreter with pandas and pyarrow (Python >= 3.10, pandas >= 1.5, pyarrow >= 14),
+            for models that do not name another.
         environment: the process's whole environment, see `worker_environment`; its HOME is the
             working folder and is created.
         threads: threads that decode parquet (those of the models are in the environment).
@@ -97,15 +102,25 @@ class Worker:
             poll=memory_poll,
         )
         self._processes = Succession(launch, growth=growth, ceiling=ceiling)
-        self._load_seconds = 0.0
+        self._python = python
+        self._loading: dict[str, Any] = {}
         self._name = ""
 
-    def start(self) -> None:
+    def start(self, python: Path | None = None) -> None:
         """Have a process ready: it imports its libraries while the caller goes on.
 
         Does nothing if there is one. A runtime that cannot be started is reported by `load`.
         """
+        self._processes.use(python or self._python)
         self._processes.start()
+
+    def versions(self, python: Path | None = None) -> Mapping[str, str]:
+        """Of Python and the libraries installed there, by name ("Python", "scikit-learn", ...).
+
+        Waits for the process of that interpreter, and starts it if need be. Raises as `load` does.
+        """
+        self._processes.use(python or self._python)
+        return self._processes.versions()
 
     def load(
         self,
@@ -116,21 +131,23 @@ class Worker:
         timeout: float,
         memory: int | None,
         name: str | None = None,
+        python: Path | None = None,
     ) -> Needs:
         """Load a model; what it needs is known afterwards.
 
         Args:
             artifact: the file, its digest verified.
-            format: "pickle", "joblib" or "lightgbm".
+            format: a name of `job.worker.formats.FORMATS`, such as "pickle".
             features: column names, for an object that does not know its own or a function that
                 does not want the whole frame.
             timeout: seconds.
             memory: bytes that the process and what it starts may take, or None.
             name: what the log calls the model; by default the file's name.
+            python: its interpreter, if not the usual one; takes the place of a process of another.
 
         Raises:
             ModelError: it cannot be loaded, or ended the process.
-            JobError: the reason given to `stop`.
+            JobError: the reason given to `stop` or `abort`.
         """
         self._name = name or artifact.name
         request = {
@@ -138,9 +155,11 @@ class Worker:
             "artifact": str(artifact.absolute()),
             "format": format,
             "features": None if features is None else list(features),
+            "memory": memory,
         }
+        self._processes.use(python or self._python)
         reply = self._processes.exchange(request, timeout=timeout, memory=memory)
-        self._load_seconds = reply["seconds"]["load"]
+        self._loading = reply
         columns = None if reply["columns"] is None else tuple(reply["columns"])
         return Needs(reply["kind"], columns, reply["benchmarks"])
 
@@ -153,21 +172,35 @@ class Worker:
         timeout: float,
         memory: int | None,
         key: str = "id",
+        column: str = "prediction",
+        partial: bool = False,
+        neutralize: tuple[Sequence[str], float] | None = None,
+        postprocess: str = "none",
+        context: Context | None = None,
+        fetch: Fetch | None = None,
     ) -> Predicted:
         """Predict with the loaded model, which is dropped afterwards, and write a CSV.
 
         Args:
             live: parquet file with the model's columns and `key`, as its index or a column.
             benchmarks: parquet file of the benchmark models, for models that need it.
-            out: the CSV `key,prediction`; replaced at once, never half written.
+            out: the CSV `key,column`; replaced at once, never half written.
             timeout: seconds.
             memory: bytes that the process and what it starts may take, or None.
             key: the tournament's id column.
+            column: the name of the values in `out`, and in the answer if it has no `prediction`.
+            partial: whether rows whose ids live does not have are dropped, not refused.
+            neutralize: columns of live, and the proportion of them to take out.
+            postprocess: "rank" (after neutralization) or "none".
+            context: what a `python` model is told.
+            fetch: gives the file of a further dataset that such a model asks for; it is called in
+                this thread, and the time it takes is the model's. The model is told a JobError of
+                its, but a StoppedError or any other exception ends the process and is raised here.
 
         Raises:
             ModelError: it failed, overran a limit, or its answer does not fit live's ids.
             UnavailableError: `live` or `benchmarks` cannot be read, or `out` not be written.
-            JobError: the reason given to `stop`.
+            JobError: the reason given to `stop` or `abort`.
         """
         request = {
             "do": "predict",
@@ -175,12 +208,29 @@ class Worker:
             "benchmarks": None if benchmarks is None else str(benchmarks.absolute()),
             "out": str(out.absolute()),
             "key": key,
+            "column": column,
+            "partial": partial,
+            "neutralize": None if neutralize is None else _neutralize(*neutralize),
+            "postprocess": postprocess,
+            "memory": memory,
+            "context": None if context is None else context.as_message(),
         }
-        reply = self._processes.exchange(request, timeout=timeout, memory=memory)
-        seconds = {"load": self._load_seconds, **reply["seconds"]}
-        for warning in reply["warnings"]:
-            log.warning("%s: %s", self._name, warning)
-        return Predicted(reply["rows"], reply["decoded"], seconds, tuple(reply["warnings"]))
+        reply = self._processes.exchange(
+            request,
+            timeout=timeout,
+            memory=memory,
+            fetch=fetch,
+            last=context is not None and bool(context.secrets),
+        )
+        return self._predicted(reply)
+
+    def abort(self, reason: JobError) -> None:
+        """End the running request, which raises `reason`, and go on; from any thread.
+
+        Its process is killed, and the next model gets another. Does nothing between requests: who
+        wants to end a model's whole work must look for that between `load` and `predict` as well.
+        """
+        self._processes.abort(reason)
 
     def stop(self, reason: JobError | None = None) -> None:
         """Kill the process and what it has started, at once and for good; from any thread.
@@ -199,3 +249,18 @@ class Worker:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _predicted(self, reply: Mapping[str, Any]) -> Predicted:
+        for warning in reply["warnings"]:
+            log.warning("%s: %s", self._name, warning)
+        return Predicted(
+            reply["rows"],
+            reply["decoded"],
+            {**self._loading["seconds"], **reply["seconds"]},
+            tuple(reply["warnings"]),
+            max(self._loading["memory"], reply["memory"]),
+        )
+
+
+def _neutralize(features: Sequence[str], proportion: float) -> dict[str, Any]:
+    return {"features": list(features), "proportion": proportion}

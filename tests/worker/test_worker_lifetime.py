@@ -174,7 +174,7 @@ def test_a_runtime_without_pandas_says_what_it_needs(tmp_path, round_):
     ):
         round_.predict(own, first_feature)
     assert "does not start" in caught.value.what
-    assert "the model needs numpy" in caught.value.why
+    assert "the model needs pandas" in caught.value.why
     assert "pandas" in caught.value.hint
 
 
