@@ -4,22 +4,34 @@ reads them.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from job.errors import ModelError
 from job.files import disk_errors, sha256_of
 from job.manifest import resolve_inside
 from job.model_spec import ModelSpec
+from job.tree import files_in, tree_sha256
+
+Stamp = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A verified model file; `stamp` tells whether it was replaced since."""
+    """A verified model: a file, or the folder of a Python model.
+
+    Attributes:
+        sha256: of the file; of a folder as `tree.tree_sha256` has it.
+        stamp: tells whether it was replaced since.
+        modified: when the newest of its files was written last.
+    """
 
     path: Path
     sha256: str
-    stamp: tuple[int, int, int]
+    stamp: Stamp
+    modified: datetime
 
     def check_unchanged(self) -> None:
         """Raises `ModelError` when the file is no longer the one that was verified."""
@@ -33,6 +45,17 @@ class Artifact:
                 hint="copy a new model beside the old one and rename it into place; then run again",
             )
 
+    def code_sha256(self) -> str:
+        """The digest of all that a model of format `python` may import of its own: for a single
+        .py file, the modules beside it, too.
+        """
+        if self.path.suffix != ".py":
+            return self.sha256
+        with disk_errors(f"cannot read {self.path.parent}"):
+            beside = sorted(self.path.parent.glob("*.py"))
+            digests = "".join(f"{path.name} {sha256_of(path)}\n" for path in beside)
+        return hashlib.sha256(digests.encode(errors="surrogateescape")).hexdigest()
+
 
 class Artifacts:
     """Model files under a local models root."""
@@ -43,14 +66,11 @@ class Artifacts:
     def get(self, model: ModelSpec) -> Artifact:
         """The model's file; raises `ModelError` when it is absent, empty, or not the one pinned."""
         path = resolve_inside(self.root, model.artifact)
-        if not path.is_file():
-            raise ModelError(
-                f"there is no file {model.artifact} in {self.root}", hint=self._neighbours(path)
-            )
+        self._check_kind(model, path)
         with disk_errors(f"cannot read {path}"):
             stamp = _stamp(path)
-            digest = sha256_of(path)
-        if path.stat().st_size == 0:
+            digest = tree_sha256(path) if path.is_dir() else sha256_of(path)
+        if not sum(size for _, size, _ in stamp):
             raise ModelError(f"{model.artifact} is empty", hint="was its copy interrupted?")
         if model.sha256 is not None and digest != model.sha256:
             raise ModelError(
@@ -59,7 +79,20 @@ class Artifacts:
                 f"the manifest says {model.sha256}",
                 hint="put the right file there, or correct sha256 if the new one is meant",
             )
-        return Artifact(path, digest, stamp)
+        newest = max(written for _, _, written in stamp)
+        return Artifact(path, digest, stamp, datetime.fromtimestamp(newest / 1e9, UTC))
+
+    def _check_kind(self, model: ModelSpec, path: Path) -> None:
+        if path.is_dir():
+            if model.format != "python":
+                raise ModelError(
+                    f"{model.artifact} is a folder, not a file of format {model.format}",
+                    hint="only a model of format python may be a folder",
+                )
+        elif not path.is_file():
+            raise ModelError(
+                f"there is no file {model.artifact} in {self.root}", hint=self._neighbours(path)
+            )
 
     def _neighbours(self, path: Path) -> str:
         if not path.parent.is_dir():
@@ -68,6 +101,6 @@ class Artifacts:
         return f"beside it lie: {', '.join(names)}" if names else "its folder is empty"
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    stat = path.stat()
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+def _stamp(path: Path) -> Stamp:
+    found = [one.stat() for one in (files_in(path) if path.is_dir() else [path])]
+    return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in found)

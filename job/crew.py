@@ -1,114 +1,125 @@
-"""What a round's work takes, put together: its data, model processes, uploader; and taken apart
-again.
+"""The run's model processes, which the tournaments share: lent for one model at a time, in the
+order in which they are asked for.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shutil import rmtree
 
-from job.artifacts import Artifacts
-from job.clock import monotonic_at
-from job.data import RoundData, remove_old_rounds
-from job.errors import UnavailableError
+from job.errors import JobError, ModelError
 from job.files import disk_errors
 from job.machine import cores, workers_for
-from job.plan import UPLOAD_SECONDS, Submit
-from job.predict import Limits, Predictor
-from job.recover import recover
-from job.retry import Retry
-from job.round_work import RoundWork
 from job.run import Job
-from job.settle import Settler
-from job.upload import Uploader
 from job.workers import Worker, worker_environment
 
 log = logging.getLogger(__name__)
 
 
-def work_through(job: Job, steps: Sequence[Submit], *, wait_until: float) -> None:
-    """Submits the steps, all of one round; what becomes of them is in the job's record."""
-    left = recover(job, steps)
-    if left:
-        _submit(job, left, wait_until)
+class Crew:
+    """Workers on loan. Safe to use from many threads.
+
+    Args:
+        make: a worker with the scratch folder of that number.
+        count: how many there are at most.
+    """
+
+    def __init__(self, make: Callable[[int], Worker], *, count: int) -> None:
+        self.count = count
+        self._make = make
+        self._guard = threading.Condition()
+        self._idle: list[Worker] = []
+        self._made = 0
+        self._lent = 0
+        self._queue: deque[object] = deque()
+        self._retired: set[Worker] = set()
+        self._closed = False
+
+    @contextmanager
+    def lend(self, like: Worker | None = None) -> Iterator[Worker]:
+        """A worker for one model; `like` is the one to be had again if it is free."""
+        worker = self._take(like)
+        try:
+            yield worker
+        finally:
+            self._give_back(worker)
+
+    def retire(self, worker: Worker, reason: JobError) -> None:
+        """Ends what a lent worker does, and the worker with it: another will take its place."""
+        with self._guard:
+            self._retired.add(worker)
+        worker.stop(reason)
+
+    def close(self) -> None:
+        """Ends the workers that are not lent; the others end as they come back."""
+        with self._guard:
+            idle, self._idle = self._idle, []
+            self._closed = True
+            self._guard.notify_all()
+        for worker in idle:
+            worker.stop()
+
+    def _take(self, like: Worker | None) -> Worker:
+        turn = object()
+        with self._guard:
+            self._queue.append(turn)
+            self._guard.wait_for(lambda: self._closed or self._is_next(turn))
+            self._queue.remove(turn)
+            if self._closed:
+                raise ModelError("the run ended before its turn")
+            self._lent += 1
+            self._guard.notify_all()
+            if like in self._idle:
+                self._idle.remove(like)
+                return like
+            if self._idle:
+                return self._idle.pop()
+            self._made += 1
+            return self._make(self._made)
+
+    def _is_next(self, turn: object) -> bool:
+        return self._queue[0] is turn and self._lent < self.count
+
+    def _give_back(self, worker: Worker) -> None:
+        with self._guard:
+            self._lent -= 1
+            ended = worker in self._retired or self._closed
+            self._retired.discard(worker)
+            if not ended:
+                self._idle.append(worker)
+            self._guard.notify_all()
+        if ended:
+            worker.stop()
 
 
-def _submit(job: Job, steps: Sequence[Submit], wait_until: float) -> None:
-    first = steps[0]
-    deadline = None if first.deadline is None else monotonic_at(job.clock, first.deadline)
-    retry = Retry(job.clock, job.settings.retry_patience, until=deadline)
-    with job.numerai.giving_up_at(deadline), _scratch(job.settings.data_dir) as scratch:
-        RoundWork(
-            steps=steps,
-            predictor=_predictor(job, _round_data(job, first, retry)),
-            uploader=Uploader(
-                job.numerai, clock=job.clock, retry=retry, note_intent=partial(_note_intent, job)
-            ),
-            settler=Settler(job.numerai, job.record, job.clock),
-            workers=_workers(job, steps, scratch),
-            record=job.record,
-            clock=job.clock,
-            dry_run=job.dry_run,
-            wait_until=min(wait_until, math.inf if deadline is None else deadline - UPLOAD_SECONDS),
-        ).run()
-
-
-def _predictor(job: Job, data: RoundData) -> Predictor:
-    return Predictor(
-        artifacts=Artifacts(job.settings.models_dir),
-        data=data,
-        models_dir=job.settings.models_dir,
-        limits=Limits(job.settings.model_timeout, job.settings.model_memory),
-        clock=job.clock,
-    )
-
-
-def _round_data(job: Job, step: Submit, retry: Retry) -> RoundData:
-    round_ = step.round
-    folder = job.settings.data_dir / round_.tournament
-    with suppress(UnavailableError):  # an old file that stays is no reason to miss a round
-        remove_old_rounds(folder, current=round_.number)
-    return RoundData(
-        job.numerai,
-        folder / str(round_.number),
-        round_,
-        clock=job.clock,
-        retry=retry,
-        stale=job.record.stale_digests(round_),
-    )
-
-
-def _workers(job: Job, steps: Sequence[Submit], scratch: Path) -> list[Worker]:
-    limits = [step.model.memory or job.settings.model_memory for step in steps]
+@contextmanager
+def model_processes(job: Job) -> Iterator[Crew]:
+    """The crew of a run; its processes are gone at the end."""
+    models = [model for model in job.manifest.models if model.enabled]
+    limits = [model.memory or job.settings.model_memory for model in models]
     largest = max(filter(None, limits), default=None)
-    count = min(job.settings.workers or workers_for(len(steps), largest=largest), len(steps))
+    wanted = job.settings.workers or workers_for(len(models), largest=largest)
+    count = min(wanted, len(models))
     threads = max(1, cores() // count)
-    log.info("%d to submit, %d model processes of %d threads", len(steps), count, threads)
-    return [
-        Worker(
-            environment=worker_environment(
-                job.environ, threads=threads, home=scratch / f"worker-{number}"
+    log.info("up to %d model processes of %d threads", count, threads)
+    with ExitStack() as ended:
+        scratch = ended.enter_context(_scratch(job.settings.data_dir))
+        crew = Crew(
+            lambda number: Worker(
+                environment=worker_environment(
+                    job.environ, threads=threads, home=scratch / f"worker-{number}"
+                ),
+                threads=threads,
             ),
-            threads=threads,
+            count=count,
         )
-        for number in range(count)
-    ]
-
-
-def _note_intent(job: Job, step: Submit, filename: str) -> None:
-    now = job.clock.now()
-    job.record.update(
-        step.key,
-        now=now,
-        save=True,
-        upload_filename=filename,
-        intent_at=now.isoformat(timespec="milliseconds"),
-    )
+        ended.callback(crew.close)
+        yield crew
 
 
 @contextmanager

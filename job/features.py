@@ -1,25 +1,44 @@
-"""What a manifest's `features` means in a round: names of live's columns, in order."""
+"""What a manifest's `features` mean in a round: names of live's columns, in order."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from job.data import Dataset, RoundData
+from job.data import Dataset
 from job.errors import ModelError, UnavailableError
 from job.files import disk_errors
 from job.manifest import resolve_inside
-from job.model_spec import FeatureFile, FeatureList, FeatureSet, ModelSpec
+from job.model_spec import FeatureFile, FeatureList, Features, FeatureSet, ModelSpec
 from job.units import perhaps
+from job.universe import dataset_name
 
 
-def resolve_features(model: ModelSpec, data: RoundData, *, models_dir: Path) -> list[str] | None:
-    """The model's feature names, None where the artifact itself is to know them.
+class Datasets(Protocol):
+    """Where features.json comes from: a round's data, or what lies on this machine."""
+
+    def get(self, filename: str) -> Dataset:
+        """The dataset of that name; raises `UnavailableError` when it cannot be had."""
+        ...
+
+
+class Datasets(Protocol):
+    """Where published files come from: a round's data, or what of them is here."""
+
+    def get(self, filename: str) -> Dataset:
+        """The file; raises `JobError` when it cannot be had."""
+        ...
+
+
+def resolve_features(
+    features: Features | None, model: ModelSpec, data: Datasets, *, models_dir: Path
+) -> list[str] | None:
+    """The names that `features` of a model means, None where it is None.
 
     Raises `ModelError` for a set that features.json lacks, or a file that is no JSON list of names.
     """
-    match model.features:
+    match features:
         case None:
             return None
         case FeatureList(names):
@@ -27,13 +46,17 @@ def resolve_features(model: ModelSpec, data: RoundData, *, models_dir: Path) -> 
         case FeatureFile(path):
             return _names_in(resolve_inside(models_dir, path), str(path))
         case FeatureSet(name):
-            return _feature_set(name, data.get(f"{model.data_version}/features.json"))
+            return _feature_set(name, data.get(_features_json(model)))
 
 
 def features_file(model: ModelSpec) -> str | None:
-    """The dataset that names the model's features, None where they are no published set."""
-    by_name = isinstance(model.features, FeatureSet)
-    return f"{model.data_version}/features.json" if by_name else None
+    """The dataset that names the model's features, None where it asks for no published set."""
+    asked = (model.features, None if model.neutralize is None else model.neutralize.features)
+    return _features_json(model) if any(isinstance(one, FeatureSet) for one in asked) else None
+
+
+def _features_json(model: ModelSpec) -> str:
+    return dataset_name(model.tournament, model.data_version, "features.json")
 
 
 def _names_in(path: Path, shown: str) -> list[str]:

@@ -1,15 +1,17 @@
-"""Lanes: as many threads as model processes, each taking the next model as soon as its process is
-free.
+"""Lanes: as many threads as there are model processes, each taking the next model as soon as a
+process is free.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from job.clock import Clock
+from job.crew import Crew
 from job.errors import JobError, NotReadyError, StoppedError
 from job.plan import Submit
 from job.predict import Prediction
@@ -26,8 +28,8 @@ Done = Callable[[Submit, Prediction | Exception], None]
 class Agenda:
     """The models still to be predicted, in the plan's order.
 
-    Among models of equal priority a lane is given one that reads the same columns as its last,
-    because its process has them decoded.
+    Among models of equal priority a lane is given one that has the same runtime as its last and
+    reads the same columns, because its process runs in the one and has the others decoded.
     """
 
     def __init__(self, steps: Iterable[Submit], *, clock: Clock) -> None:
@@ -43,7 +45,7 @@ class Agenda:
             if not self._steps:
                 return None
             first = self._steps[0]
-            chosen = next((step for step in self._steps if _alike(step, last, first)), first)
+            chosen = max(self._steps, key=lambda step: _likeness(step, last, first))
             self._steps.remove(chosen)
             return chosen
 
@@ -71,17 +73,20 @@ class Agenda:
         self._steps.extend(due)
 
 
-def _alike(step: Submit, last: Submit | None, first: Submit) -> bool:
-    return (
-        last is not None
-        and step.model.priority == first.model.priority
-        and step.model.features == last.model.features
-        and step.model.data_version == last.model.data_version
-    )
+def _likeness(step: Submit, last: Submit | None, first: Submit) -> int:
+    """How much of a lane's process a model could use: 0 nothing, 1 its interpreter, 2 its columns,
+    too; -1 for a model whose turn it is not.
+    """
+    if step.model.priority != first.model.priority:
+        return -1
+    if last is None or step.model.runtime != last.model.runtime:
+        return 0
+    columns = (last.model.features, last.model.data_version)
+    return 2 if (step.model.features, step.model.data_version) == columns else 1
 
 
 class Lanes:
-    """Runs `work` for every step on one of the workers, and tells `done` what came of it.
+    """Runs `work` for every step on a worker of the crew, and tells `done` what came of it.
 
     A model whose data are not ready lets the others go first and is tried again.
 
@@ -91,8 +96,8 @@ class Lanes:
 
     def __init__(
         self,
-        steps: Iterable[Submit],
-        workers: Sequence[Worker],
+        steps: Sequence[Submit],
+        crew: Crew,
         *,
         work: Work,
         done: Done,
@@ -100,40 +105,60 @@ class Lanes:
         wait_until: float,
     ) -> None:
         self._agenda = Agenda(steps, clock=clock)
+        self._count = min(crew.count, len(steps))
         self._clock = clock
         self._wait_until = wait_until
-        self._workers = workers
+        self._crew = crew
         self._work = work
         self._done = done
+        self._guard = threading.Lock()
+        self._busy: set[Worker] = set()
+        self._stopped: JobError | None = None
 
     def start(self) -> list[Future[None]]:
-        """Starts the processes; the futures end when every step has been taken and is done."""
-        pool = ThreadPoolExecutor(len(self._workers), thread_name_prefix="lane")
-        futures = [pool.submit(self._run, worker) for worker in self._workers]
+        """Starts the lanes; the futures end when every step has been taken and is done."""
+        pool = ThreadPoolExecutor(self._count, thread_name_prefix="lane")
+        futures = [pool.submit(self._run) for _ in range(self._count)]
         pool.shutdown(wait=False)
         return futures
 
     def stop(self, reason: JobError) -> None:
         """Takes no further step and ends the models that run; they fail with `reason`."""
         self._agenda.clear()
-        for worker in self._workers:
-            worker.stop(reason)
+        with self._guard:
+            self._stopped = self._stopped or reason
+            busy = list(self._busy)
+        for worker in busy:
+            self._crew.retire(worker, reason)
 
-    def _run(self, worker: Worker) -> None:
+    def _run(self) -> None:
         step: Submit | None = None
-        with worker:
-            worker.start()
-            while (step := self._next(step)) is not None:
-                result: Prediction | Exception
-                try:
+        worker: Worker | None = None
+        while (step := self._next(step)) is not None:
+            result: Prediction | Exception
+            try:
+                with self._crew.lend(worker) as worker, self._watched(worker):
                     result = self._work(step, worker)
-                except NotReadyError as error:
-                    if self._postponed(step, error):
-                        continue
-                    result = error
-                except Exception as error:  # noqa: BLE001 - it costs this model only
-                    result = error
-                self._done(step, result)
+            except NotReadyError as error:
+                if self._postponed(step, error):
+                    continue
+                result = error
+            except Exception as error:  # noqa: BLE001 - it costs this model only
+                result = error
+            self._done(step, self._stopped or result)
+
+    @contextmanager
+    def _watched(self, worker: Worker) -> Iterator[None]:
+        """Lets `stop` end what the worker does; raises its reason where it has come already."""
+        with self._guard:
+            if self._stopped is not None:
+                raise self._stopped
+            self._busy.add(worker)
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._busy.discard(worker)
 
     def _next(self, last: Submit | None) -> Submit | None:
         while (step := self._agenda.take(last)) is None and self._agenda.waiting:

@@ -29,6 +29,15 @@ def failure(error: Exception) -> dict[str, Any]:
     }
 
 
+def held(reason: str) -> dict[str, Any]:
+    """The changes to a model's result that a figure outside its limits means."""
+    return {
+        "outcome": Outcome.HELD_BACK,
+        "reason": reason,
+        "exit_code": int(Exit.MODELS_FAILED),
+    }
+
+
 def unfinished(result: ModelResult, error: Exception | None) -> dict[str, Any]:
     """The changes to a model's result that the end of the run means for what it had not done."""
     why = f"{error or 'the run ended before its turn'}"

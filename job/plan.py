@@ -32,6 +32,14 @@ class Submit:
         return self.model.key
 
     @property
+    def data_datestamp(self) -> int | None:
+        """The day of a lagged model's data as Numerai writes it (20261120), None without a lag."""
+        if not self.model.data_lag:
+            return None
+        day = self.round.open_time - timedelta(days=1 + self.model.data_lag)
+        return int(f"{day:%Y%m%d}")
+
+    @property
     def late(self) -> bool:
         """Whether the on-time deadline has passed already."""
         return self.deadline != self.round.close_staking_time

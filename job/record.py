@@ -39,13 +39,15 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     FAILED = "failed"
     UNPROVEN = "unproven"
+    HELD_BACK = "held_back"
     MISSED = "missed"
     DRY_RUN = "dry_run"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """One model's part of the record; `seconds` holds fetch, load, predict and upload.
+    """One model's part of the record; `seconds` holds fetch, load, predict and upload, `figures`
+    what was worked out before the upload: coverage, churn, correlation.
 
     `exit_code` is what this model alone would make the run exit with. `intent_at` is when the
     upload `upload_filename` was about to be registered: what a killed run leaves for the next one
@@ -64,6 +66,7 @@ class ModelResult:
     artifact_sha256: str | None = None
     datasets: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -95,7 +98,7 @@ class RunRecord:
     ) -> None:
         self.started = started
         self.name = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}{SUFFIX}"
-        self.rounds: dict[str, Round] = {}
+        self._rounds: dict[str, Round] = {}
         self.api_requests = 0
         self.bytes_downloaded = 0
         self._store = store
@@ -108,14 +111,27 @@ class RunRecord:
 
     @property
     def results(self) -> list[ModelResult]:
-        """Every model's part, in the plan's order."""
+        """Every model's part: tournament by tournament, in the plan's order."""
         with self._guard:
-            return list(self._results.values())
+            return sorted(self._results.values(), key=lambda result: result.tournament)
+
+    @property
+    def rounds(self) -> dict[str, Round]:
+        """The round of each tournament, by its name, as far as one is open."""
+        with self._guard:
+            return dict(sorted(self._rounds.items()))
+
+    def enter(self, round_: Round) -> None:
+        """Sets the round that its tournament's models are submitted to."""
+        with self._guard:
+            self._rounds[round_.tournament] = round_
 
     def begin(self, results: Iterable[ModelResult]) -> None:
-        """Sets what the plan says of every model, and saves."""
+        """Sets what the plan says of some models, in its order, and saves."""
         with self._guard:
-            self._results = {result.key: result for result in results}
+            planned = {result.key: result for result in results}
+            others = {key: row for key, row in self._results.items() if key not in planned}
+            self._results = others | planned
         self.save()
 
     def update(
@@ -189,7 +205,7 @@ class RunRecord:
                 "api_requests": self.api_requests,
                 "bytes_downloaded": self.bytes_downloaded,
                 "live_data": self._all_live_data(),
-                "models": [asdict(result) for result in self._results.values()],
+                "models": [asdict(result) for result in self.results],
             }
 
 

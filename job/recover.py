@@ -34,13 +34,12 @@ def recover(job: Job, steps: Sequence[Submit]) -> list[Submit]:
     newest = min(max(intent.at for intent in recent), job.clock.now())  # clocks are set back, too
     looked_for = newest + timedelta(seconds=LOOK_FOR_SECONDS)
     near = min(filter(None, map(near_deadline, steps)), default=looked_for)
-    with job.numerai.giving_up_at(monotonic_at(job.clock, near)):
-        verdicts = read_back(
-            job.numerai,
-            [Look(intent.key, intent.filename) for intent in recent],
-            clock=job.clock,
-            until=monotonic_at(job.clock, min(looked_for, near)),
-        )
+    verdicts = read_back(
+        job.numerai.giving_up_at(monotonic_at(job.clock, near)),
+        [Look(intent.key, intent.filename) for intent in recent],
+        clock=job.clock,
+        until=monotonic_at(job.clock, min(looked_for, near)),
+    )
     return [step for step in steps if not _settled(job, step, verdicts.get(step.key))]
 
 

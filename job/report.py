@@ -5,7 +5,7 @@ read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from job.errors import Exit
 from job.record import ModelResult, Outcome
@@ -47,25 +47,37 @@ def headline(results: Sequence[ModelResult]) -> str:
 
 
 def summary(results: Sequence[ModelResult]) -> str:
-    """The table that a run ends with: one line per model."""
+    """The table that a run ends with: one line per model, columns that say something."""
     from tabulate import tabulate
 
-    rows = [
-        (
-            result.model,
-            result.outcome.replace("_", " "),
-            "" if result.rows is None else f"{result.rows:,}",
-            _seconds(result),
-            _short(result.reason or result.submission_id or ""),
-        )
-        for result in results
+    several = len({result.tournament for result in results}) > 1
+    columns: list[tuple[str, str, Callable[[ModelResult], str]]] = [
+        ("model", "left", lambda result: result.model),
+        ("tournament", "left", lambda result: result.tournament if several else ""),
+        ("outcome", "left", lambda result: result.outcome.replace("_", " ")),
+        ("rows", "right", lambda result: "" if result.rows is None else f"{result.rows:,}"),
+        ("seconds", "right", _seconds),
+        ("figures", "left", figures_shown),
+        ("submission or reason", "left", lambda r: _short(r.reason or r.submission_id or "")),
     ]
+    optional = {"tournament", "figures"}
+    filled = [(name, align, [show(result) for result in results]) for name, align, show in columns]
+    kept = [column for column in filled if column[0] not in optional or any(column[2])]
     return tabulate(
-        rows,
-        headers=("model", "outcome", "rows", "seconds", "submission or reason"),
+        list(zip(*(cells for _, _, cells in kept), strict=True)),
+        headers=[name for name, _, _ in kept],
         disable_numparse=True,
-        colalign=("left", "left", "right", "right", "left"),
+        colalign=[align for _, align, _ in kept],
     )
+
+
+def figures_shown(result: ModelResult) -> str:
+    """The figures of a model as people read them: `coverage 98.2%, churn 0.041`."""
+    parts = (
+        f"{name} {value:.1%}" if name == "coverage" else f"{name} {value:.3f}"
+        for name, value in result.figures.items()
+    )
+    return ", ".join(parts)
 
 
 def _seconds(result: ModelResult) -> str:

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from job.clock import Clock
+from job.crew import Crew
 from job.errors import Exit, RoundTurnedError, StoppedError
 from job.lanes import Lanes
 from job.numerai.transport import AT_ONCE
-from job.outcomes import failure, is_fault
+from job.outcomes import failure, held, is_fault
 from job.plan import Submit
 from job.predict import Prediction, Predictor
 from job.record import Outcome, RunRecord
 from job.settle import SENDS, Settler
 from job.upload import Sent, Uploader
-from job.workers import Worker
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class RoundWork:
     predictor: Predictor
     uploader: Uploader
     settler: Settler
-    workers: Sequence[Worker]
+    crew: Crew
     record: RunRecord
     clock: Clock
     dry_run: bool
@@ -60,7 +60,7 @@ class RoundWork:
         pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="upload")
         lanes = Lanes(
             self.steps,
-            self.workers,
+            self.crew,
             work=self.predictor.predict,
             done=lambda step, result: self._predicted(step, result, pool),
             clock=self.clock,
@@ -111,9 +111,14 @@ class RoundWork:
             rows=result.rows,
             artifact_sha256=result.artifact_sha256,
             datasets=dict(result.datasets),
+            figures=dict(result.figures),
             seconds=dict(result.seconds),
             csv=str(result.csv),
         )
+        if result.held_back is not None:
+            log.error("%s: %s", step.model.name, result.held_back)
+            self._note(step, **held(result.held_back))
+            return
         if self.dry_run:
             self._note(step, outcome=Outcome.DRY_RUN, reason=f"not uploaded: {result.csv}")
             log.info("%s: predicted, not uploaded (--dry-run): %s", step.model.name, result.csv)

@@ -1,7 +1,7 @@
 """The job. It reads as it goes:
 
     settings -> manifest -> round state -> plan -> artifacts -> data -> predict -> validate ->
-    upload -> proof -> report
+    figures -> upload -> proof -> report
 
 One query asks Numerai for every model and every open round; what it answers is the truth about
 submissions, and no local file is. When nothing is lacking, the run ends there: nothing was
@@ -10,34 +10,44 @@ fetched, nothing heavy imported. Else the models that lack a fresh submission go
 what Numerai made of them (`prove`, `settle`).
 
 The trade-offs: a model's failure is a value in the record and never an exception here, so that it
-cannot stop the others. An answer that cannot be read is unknown, not absent. If the round turns
-under the work, all of it is begun again for the new round, because data, deadline and ids are the
-round's. A run may be killed at any instant: what it leaves are whole files and a record whose
-intents tell the next run which uploads to look for.
+cannot stop the others. An answer that cannot be read is unknown, not absent. Each tournament goes
+its own way in a thread of its own, for its rounds, its data and its errors are nobody else's; what
+they share are the model processes (`crew`). If a round turns under the work, that tournament's work
+is begun again for the new round, because data, deadline and ids are the round's. A run may be
+killed at any instant: what it leaves are whole files and a record whose intents tell the next run
+which uploads to look for.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from job.clock import Clock
-from job.errors import Exit, NoRoundError, RoundTurnedError
+from job.errors import Exit, JobError, NoRoundError, RoundTurnedError, StoppedError
 from job.manifest import Manifest
 from job.outcomes import planned
 from job.plan import Submit, Wishes, make_plan
-from job.record import RunRecord
+from job.record import ModelResult, Outcome, RunRecord
 from job.report import exit_code
 from job.round_state import current_round
 from job.settings import Settings
 from job.store import Store
-from job.tournament import AccountState, Round, Tournament
+from job.tournament import AccountState, Tournament
+
+if TYPE_CHECKING:
+    from job.crew import Crew
 
 log = logging.getLogger(__name__)
 
 TURNS = 3
-"""How often a run begins again because the round has turned."""
+"""How often a tournament's work begins again because the round has turned."""
 TURN_SECONDS = 5.0
 """What Numerai gets to agree with itself about which round is open."""
 
@@ -68,53 +78,130 @@ def run(job: Job) -> Exit:
 
     Raises `JobError` for what stops the whole run; the record holds what was done until then.
     """
-    wait_until = job.clock.monotonic() + job.wait
+    until = job.clock.monotonic() + job.wait
+    state = job.numerai.account_state(job.tournaments)
+    with ExitStack() as shared:
+        crew = _Lazily(job, shared)
+        everywhere = sorted({model.tournament for model in job.manifest.models})
+        errors = _at_once(
+            [partial(_submit_rounds, job, name, state, until, crew) for name in everywhere]
+        )
+    missing = [error for error in errors if isinstance(error, NoRoundError)]
+    if len(missing) < len(job.tournaments):  # a round did open, in another tournament
+        errors = [error for error in errors if error not in missing]
+    if errors:
+        raise min(errors, key=_rank)
+    return exit_code(job.record.results)
+
+
+class _Lazily:
+    """The crew that all tournaments share, put together when the first of them has work for it."""
+
+    def __init__(self, job: Job, shared: ExitStack) -> None:
+        self._job = job
+        self._shared = shared
+        self._guard = threading.Lock()
+        self._crew: Crew | None = None
+
+    def get(self) -> Crew:
+        from job.crew import model_processes  # brings in psutil and the workers
+
+        with self._guard:
+            if self._crew is None:
+                self._crew = self._shared.enter_context(model_processes(self._job))
+            return self._crew
+
+
+def _at_once(works: Sequence[Callable[[], None]]) -> list[Exception]:
+    """Carries out all of them, whatever becomes of the others; gives what they raised."""
+    if len(works) == 1:
+        return [error for error in map(_error_of, works) if error is not None]
+    with ThreadPoolExecutor(max(1, len(works)), thread_name_prefix="tournament") as pool:
+        return [error for error in pool.map(_error_of, works) if error is not None]
+
+
+def _error_of(work: Callable[[], None]) -> Exception | None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - the other tournaments go on
+        return error
+    return None
+
+
+def _rank(error: Exception) -> int:
+    """What a run with several errors ends with: its own fault first, then the order to stop."""
+    order = (StoppedError, JobError)
+    return next((n for n, kind in enumerate(order, 1) if isinstance(error, kind)), 0)
+
+
+def _submit_rounds(
+    job: Job, tournament: str, state: AccountState, until: float, crew: _Lazily
+) -> None:
+    """One tournament's part of the run; begun again when its round turns."""
+    now: AccountState | None = state
     for _ in range(TURNS):
-        state = wait_for_round(job, wait_until)
+        now = wait_for_round(job, tournament, now, until)
         try:
-            return _work(job, state, wait_until)
+            return _submit_round(job, tournament, now, until, crew)
         except RoundTurnedError as error:
             log.warning("%s; beginning again for the round that is open now", error)
             job.clock.sleep(TURN_SECONDS)
+            now = None
     raise RoundTurnedError(f"the round turned {TURNS} times during the run", hint="run again")
 
 
-def wait_for_round(job: Job, until: float) -> AccountState:
+def wait_for_round(
+    job: Job, tournament: str, state: AccountState | None, until: float
+) -> AccountState:
     """The state of the account, as soon as a round is open for on-time submission or the wait is
     over.
+
+    Args:
+        state: what Numerai has answered just now, None to ask it.
 
     Raises `NoRoundError` when a wait was asked for and none has opened, unless late work is wanted.
     """
     while True:
-        state = job.numerai.account_state(job.tournaments)
-        rounds = _current(job, state)
-        if job.wait <= 0 or any(round_.is_on_time(job.clock.now()) for round_ in rounds.values()):
+        state = state or job.numerai.account_state(job.tournaments)
+        round_ = current_round(state.rounds.get(tournament, ()), job.clock.now())
+        is_due = round_ is not None and round_.is_on_time(job.clock.now())
+        if job.wait <= 0 or is_due or tournament not in job.tournaments:
             return state
         left = until - job.clock.monotonic()
         if left <= 0:
-            if job.wishes.submit_late and rounds:
+            if job.wishes.submit_late and round_ is not None:
                 return state
-            raise NoRoundError(f"no round opened for on-time submission within {job.wait:.0f} s")
-        log.info("no round is open for on-time submission; asking again, %.0f s left", left)
+            raise _no_round(job, tournament)
+        log.info("no %s round is open for on-time submission; %.0f s left", tournament, left)
         job.clock.sleep(min(left, max(1.0, min(30.0, job.wait / 20))))
+        state = None
 
 
-def _work(job: Job, state: AccountState, wait_until: float) -> Exit:
-    job.record.rounds = _current(job, state)
-    plan = make_plan(job.manifest.models, state, now=job.clock.now(), wishes=job.wishes)
+def _no_round(job: Job, tournament: str) -> NoRoundError:
+    why = f"no {tournament} round opened for on-time submission within {job.wait:.0f} s"
+    job.record.begin(
+        ModelResult(model.name, tournament, Outcome.SKIPPED, why)
+        for model in job.manifest.models
+        if model.tournament == tournament
+    )
+    return NoRoundError(why)
+
+
+def _submit_round(
+    job: Job, tournament: str, state: AccountState, until: float, crew: _Lazily
+) -> None:
+    now = job.clock.now()
+    round_ = current_round(state.rounds.get(tournament, ()), now)
+    if round_ is not None:
+        job.record.enter(round_)
+    models = [model for model in job.manifest.models if model.tournament == tournament]
+    plan = make_plan(models, state, now=now, wishes=job.wishes)
     job.record.begin(planned(step) for step in plan)
-    for result in job.record.results:
+    for result in map(planned, plan):
         if result.exit_code:  # the summary has room for the first line of a reason only
             log.error("%s: %s: %s", result.model, result.outcome, result.reason)
     steps = [step for step in plan if isinstance(step, Submit)]
     if steps:
-        from job.crew import work_through  # brings in pyarrow, psutil and the workers
+        from job.assembly import submit  # brings in pyarrow
 
-        work_through(job, steps, wait_until=wait_until)
-    return exit_code(job.record.results)
-
-
-def _current(job: Job, state: AccountState) -> dict[str, Round]:
-    now = job.clock.now()
-    current = {name: current_round(rounds, now) for name, rounds in state.rounds.items()}
-    return {name: round_ for name, round_ in current.items() if round_ is not None}
+        submit(job, steps, crew.get(), wait_until=until)

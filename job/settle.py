@@ -65,13 +65,12 @@ class Settler:
         for.
         """
         end, near = self._ends(uploads)
-        with self.numerai.giving_up_at(near):
-            verdicts = read_back(
-                self.numerai,
-                [Look(sent.step.key, sent.filename) for sent in uploads],
-                clock=self.clock,
-                until=end,
-            )
+        verdicts = read_back(
+            self.numerai.giving_up_at(near),
+            [Look(sent.step.key, sent.filename) for sent in uploads],
+            clock=self.clock,
+            until=end,
+        )
         again = []
         for sent in uploads:
             verdict = verdicts[sent.step.key]

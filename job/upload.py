@@ -111,7 +111,7 @@ class Uploader:
         self._in_time(step)
         self._clock.check()
         self._note_intent(step, ticket.filename)
-        return self._numerai.create(ticket)
+        return self._numerai.create(ticket, data_datestamp=step.data_datestamp)
 
 
 def _clock_time(moment: datetime) -> str:

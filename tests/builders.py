@@ -80,7 +80,7 @@ def begun(store: Folder, *, number: int = 1400, minutes: float = 0.0, **changes:
     """A record of a run for a round, with one model changed as told."""
     started = NOON + timedelta(minutes=minutes)
     record = RunRecord(store, started=started, live_data=live_data(store))
-    record.rounds = {"classic": a_round(number)}
+    record.enter(a_round(number))
     record.begin([planned(a_step())])
     record.update(MALLARD, now=NOON, save=True, **changes)
     return record

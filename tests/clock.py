@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from job.clock import Clock
@@ -20,6 +21,7 @@ class FakeClock(Clock):
         self._now = now
         self._monotonic = 1000.0
         self.sleeps: list[float] = []
+        self._calls: list[tuple[datetime, Callable[[], object]]] = []
 
     def now(self) -> datetime:
         """The time of day that was set."""
@@ -39,6 +41,14 @@ class FakeClock(Clock):
         with self._guard:
             self._now += timedelta(seconds=seconds)
             self._monotonic += seconds
+            due = [call for moment, call in self._calls if moment <= self._now]
+            self._calls = [one for one in self._calls if one[0] > self._now]
+        for call in due:
+            call()
+
+    def when(self, moment: datetime, call: Callable[[], object]) -> None:
+        """Calls back once, as soon as time has passed a moment of the day."""
+        self._calls.append((moment, call))
 
     def move_to(self, moment: datetime) -> None:
         """Lets time pass until a moment of the day."""

@@ -7,15 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Self
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from job.errors import Exit, JobError, UnavailableError
 from job.manifest import Manifest
-from job.model_spec import ModelSpec
+from job.model_spec import DATA_VERSIONS, ModelSpec
 from job.numerai.adapter import Numerai
 from job.numerai.transport import Transport
 from job.past_records import live_data
@@ -26,6 +26,7 @@ from job.run import Job, run
 from job.sandbox import Sandbox
 from job.settings import Settings
 from job.store import Folder
+from job.tournament import NUMBERS
 from job.workers import Needs, Predicted
 from tests.builders import a_model
 from tests.clock import FakeClock
@@ -33,11 +34,14 @@ from tests.clock import FakeClock
 
 @dataclass(slots=True)
 class Model:
-    """How a model behaves: what it does first, and the CSV it writes instead of a right one."""
+    """How a model behaves: what it does first, the CSV it writes instead of a right one, or how
+    many rows of that.
+    """
 
     first: Callable[[], None] = lambda: None
     csv: bytes | None = None
     benchmarks: bool = False
+    rows: int | None = None
 
 
 class InstantWorker:
@@ -47,15 +51,6 @@ class InstantWorker:
         self._models, self._predicted = models, predicted
         self._name = ""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing runs."""
-
-    def start(self) -> None:
-        """Nothing is to be started."""
-
     def stop(self, reason: JobError | None = None) -> None:
         """Nothing runs."""
 
@@ -63,13 +58,16 @@ class InstantWorker:
         self._name = artifact.stem
         return Needs("object", None, benchmarks=self._models[self._name].benchmarks)
 
-    def predict(self, live: Path, benchmarks: Path | None, out: Path, **_: Any) -> Predicted:
+    def predict(
+        self, live: Path, benchmarks: Path | None, out: Path, *, key: str, column: str, **_: Any
+    ) -> Predicted:
         model = self._models[self._name]
         model.first()
         self._predicted.append(self._name)
-        ids = pq.read_table(live, columns=["id"]).column("id").to_pylist()
-        rows = [f"{key},{(place + 1) / (len(ids) + 1)}" for place, key in enumerate(ids)]
-        right = "\n".join(["id,prediction", *rows, ""]).encode()
+        ids = pq.read_table(live, columns=[key]).column(key).to_pylist()
+        rows = [f"{name},{(place + 1) / (len(ids) + 1)}" for place, name in enumerate(ids)]
+        rows = rows if model.rows is None else rows[: model.rows]
+        right = "\n".join([f"{key},{column}", *rows, ""]).encode()
         out.write_bytes(right if model.csv is None else model.csv)
         return Predicted(len(ids), 0, {"load": 0.0, "predict": 0.0})
 
@@ -131,7 +129,9 @@ class Home:
         runs = Folder(settings.runs_dir)
         return Job(
             settings=settings,
-            manifest=Manifest(path="m.yaml", sha256="0" * 64, models=tuple(self._specs())),
+            manifest=Manifest(
+                path="m.yaml", sha256="0" * 64, models=tuple(self._specs()), runtimes={}
+            ),
             numerai=Numerai(
                 url=settings.api_url,
                 token=(self.box.public_id, self.box.secret_key),
@@ -141,7 +141,7 @@ class Home:
             runs=runs,
             record=RunRecord(runs, started=self.clock.now(), live_data=live_data(runs)),
             clock=self.clock,
-            environ={},
+            environ=env,
             wishes=wishes,
             wait=wait,
             dry_run=dry_run,
@@ -153,7 +153,21 @@ class Home:
             artifact = self.folder / "models" / f"{name}.pkl"
             if not artifact.exists():
                 artifact.write_bytes(name.encode())
-        return [a_model(name, **self.specs.get(name, {})) for name in self.models]
+        return [self._spec(name) for name in self.models]
+
+    def _spec(self, name: str) -> ModelSpec:
+        given = {"name": name, "artifact": PurePosixPath(f"{name}.pkl")}
+        return a_model(**given | self.specs.get(name, {}))
+
+    def add(
+        self, name: str, model: Model | None = None, *, tournament: str = "classic", **spec: Any
+    ) -> Model:
+        """One more model, in the manifest and at Numerai; more words are for its `ModelSpec`."""
+        self.models[name] = model or Model()
+        version = DATA_VERSIONS[tournament]  # type: ignore[index]
+        self.specs[name] = {"tournament": tournament, "data_version": version, **spec}
+        self.box.add_model(name, tournament=NUMBERS[tournament])
+        return self.models[name]
 
     def result(self, name: str = "mallard") -> ModelResult:
         """What the last run's record says of a model."""

@@ -1,9 +1,10 @@
-"""Model files: inside the root, verified before anything reads them; and what names features."""
+"""Model files: found inside the root, and verified before anything reads them."""
 
 from __future__ import annotations
 
-import json
 import os
+import subprocess
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,41 +12,12 @@ from typing import Any
 import pytest
 
 from job.artifacts import Artifacts
-from job.data import RoundData
-from job.errors import Exit, ModelError, UnavailableError
-from job.features import resolve_features
-from job.kept import Kept, KeptPredictions
-from job.model_spec import FeatureFile, FeatureList, FeatureSet, ModelSpec
-from job.retry import Retry
-from tests.builders import a_model, a_round
-from tests.clock import FakeClock
-from tests.fakes import FakeNumerai
+from job.errors import Exit, ModelError
+from job.model_spec import ModelSpec
+from tests.builders import a_model
+from tests.models_root import root
 
-SETS = {"feature_sets": {"small": ["b", "a"], "broken": "b", "empty": [], "twice": ["a", "a"]}}
-CSV = b"id,prediction\nn1,0.5\n"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "models"
-    root.mkdir()
-    (root / "mallard.pkl").write_bytes(b"a model")
-    return root
-
-
-@pytest.fixture
-def data(clock: FakeClock, tmp_path: Path) -> RoundData:
-    numerai = FakeNumerai(clock)
-    numerai.files["classic", 1400, "v5.3/features.json"] = json.dumps(SETS).encode()
-    numerai.files["classic", 1400, "v5.2/features.json"] = b"[]"
-    return RoundData(
-        numerai,
-        tmp_path / "classic" / "1400",
-        a_round(),
-        clock=clock,
-        retry=Retry(clock, 30.0),
-        stale={},
-    )
+__all__ = ["root"]
 
 
 def pinned(content: bytes = b"a model", **more: Any) -> ModelSpec:
@@ -113,127 +85,81 @@ def _written(path: Path, content: bytes) -> Path:
     return path
 
 
-def features(data: RoundData, root: Path, given: Any, **more: Any) -> list[str] | None:
-    return resolve_features(a_model(features=given, **more), data, models_dir=root)
-
-
-def test_features_come_from_a_set_a_file_a_list_or_the_model_itself(
-    data: RoundData, root: Path
-) -> None:
-    (root / "features.json").write_bytes(b'["c", "a"]')
-    assert features(data, root, FeatureSet("small")) == ["b", "a"]
-    assert features(data, root, FeatureFile(PurePosixPath("features.json"))) == ["c", "a"]
-    assert features(data, root, FeatureList(("a", "b"))) == ["a", "b"]
-    assert features(data, root, None) is None
-
-
-def test_an_unknown_set_is_named_with_those_there_are(data: RoundData, root: Path) -> None:
-    with pytest.raises(ModelError, match="perhaps you meant 'small'") as caught:
-        features(data, root, FeatureSet("smal"))
-    assert "twice" in caught.value.hint
-
-
-@pytest.mark.parametrize("name", ["broken", "empty", "twice"])
-def test_a_set_that_is_no_list_of_names_is_refused(data: RoundData, root: Path, name: str) -> None:
-    with pytest.raises(ModelError):
-        features(data, root, FeatureSet(name))
-
-
-def test_a_features_json_without_sets_is_numerais_fault(data: RoundData, root: Path) -> None:
-    with pytest.raises(UnavailableError, match="holds no feature_sets"):
-        features(data, root, FeatureSet("small"), data_version="v5.2")
-
-
-@pytest.mark.parametrize("content", [None, b"", b"{", b"{}", b"[1]", b"[]", b'["a", "a"]', b"\xff"])
-def test_a_feature_list_that_cannot_be_used_is_the_models_fault(
-    data: RoundData, root: Path, content: bytes | None
-) -> None:
-    if content is not None:
-        (root / "list.json").write_bytes(content)
-    with pytest.raises(ModelError, match=r"list.json"):
-        features(data, root, FeatureFile(PurePosixPath("list.json")))
-
-
 @pytest.fixture
-def keeper(data: RoundData, root: Path) -> KeptPredictions:
-    numerai = data._numerai
-    assert isinstance(numerai, FakeNumerai)
-    numerai.files["classic", 1400, "v5.3/live.json"] = b"{}"
-    return KeptPredictions(data, models_dir=root)
+def folder(root: Path) -> Path:
+    """A Python model with a helper module, weights and what Python left there."""
+    folder = root / "pintail"
+    (folder / "parts" / "__pycache__").mkdir(parents=True)
+    (folder / "model.py").write_text("import parts.ranks\n")
+    (folder / "parts" / "ranks.py").write_text("x = 1\n")
+    (folder / "parts" / "weights.bin").write_bytes(b"\0\1")
+    (folder / "parts" / "__pycache__" / "ranks.pyc").write_bytes(b"compiled")
+    return folder
 
 
-def keep(keeper: KeptPredictions, data: RoundData, root: Path, model: ModelSpec) -> Kept:
-    csv = keeper.path(model)
-    csv.parent.mkdir(parents=True, exist_ok=True)
-    csv.write_bytes(CSV)
-    dataset = data.get("v5.3/live.json")
-    kept = Kept(csv, 1, {dataset.filename: dataset.sha256})
-    keeper.keep(model, Artifacts(root).get(model), kept)
-    return kept
+def python_model(name: str = "pintail", suffix: str = "", **more: Any) -> ModelSpec:
+    return a_model(name, artifact=PurePosixPath(f"{name}{suffix}"), format="python", **more)
 
 
-def test_a_validated_prediction_is_found_again(
-    keeper: KeptPredictions, data: RoundData, root: Path
+def test_a_folders_digest_is_what_a_shell_prints(root: Path, folder: Path) -> None:
+    command = (
+        "find . -type f ! -path '*/__pycache__/*' | LC_ALL=C sort | xargs sha256sum | sha256sum"
+    )
+    shell = subprocess.run(command, shell=True, cwd=folder, capture_output=True, check=True)
+    digest = Artifacts(root).get(python_model()).sha256
+    assert shell.stdout.split()[0].decode() == digest
+    assert Artifacts(root).get(python_model(sha256=digest)).path == folder
+
+
+def test_any_file_of_a_folder_counts_and_what_python_leaves_does_not(
+    root: Path, folder: Path
 ) -> None:
-    model = a_model()
-    assert keeper.find(model, Artifacts(root).get(model)) is None
-    kept = keep(keeper, data, root, model)
-    assert keeper.find(model, Artifacts(root).get(model)) == kept
+    before = Artifacts(root).get(python_model())
+    (folder / "parts" / "__pycache__" / "model.pyc").write_bytes(b"compiled again")
+    assert Artifacts(root).get(python_model()).sha256 == before.sha256
+    before.check_unchanged()
+    (folder / "parts" / "ranks.py").write_text("x = 2\n")
+    assert Artifacts(root).get(python_model()).sha256 != before.sha256
+    with pytest.raises(ModelError, match="was replaced"):
+        before.check_unchanged()
 
 
-@pytest.mark.parametrize("part", ["csv", "csv gone", "note", "dataset", "artifact"])
-def test_a_prediction_of_which_any_part_changed_is_not_used(
-    keeper: KeptPredictions, data: RoundData, root: Path, part: str
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_link_out_of_a_folder_is_refused(
+    root: Path, folder: Path, tmp_path: Path, kind: str
 ) -> None:
-    model = a_model()
-    kept = keep(keeper, data, root, model)
-    changed = {
-        "csv": kept.csv,
-        "note": kept.csv.with_suffix(".json"),
-        "dataset": data.folder / "v5.3" / "live.json",
-        "artifact": root / "mallard.pkl",
-    }
-    if part == "csv gone":
-        kept.csv.unlink()
-    else:
-        changed[part].write_bytes(b"{}x")
-    assert keeper.find(model, Artifacts(root).get(model)) is None
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "ranks.py").write_text("x = 3\n")
+    (folder / "link").symlink_to(outside if kind == "folder" else outside / "ranks.py")
+    with pytest.raises(ModelError, match="a link out of it"):
+        Artifacts(root).get(python_model())
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"features": FeatureSet("small")}, {"format": "joblib"}, {"data_version": "v5.2"}],
-)
-def test_a_prediction_of_another_setting_is_not_used(
-    keeper: KeptPredictions, data: RoundData, root: Path, change: dict[str, Any]
-) -> None:
-    keep(keeper, data, root, a_model())
-    other = a_model(**change)
-    assert keeper.find(other, Artifacts(root).get(other)) is None
+def test_a_link_inside_a_folder_is_fine(root: Path, folder: Path) -> None:
+    (folder / "other.py").symlink_to(folder / "model.py")
+    assert Artifacts(root).get(python_model())
 
 
-def test_a_prediction_from_a_changed_feature_list_is_not_used(
-    keeper: KeptPredictions, data: RoundData, root: Path
-) -> None:
-    names = root / "features.json"
-    names.write_bytes(b'["a"]')
-    model = a_model(features=FeatureFile(PurePosixPath("features.json")))
-    kept = keep(keeper, data, root, model)
-    assert keeper.find(model, Artifacts(root).get(model)) == kept
-    names.write_bytes(b'["b"]')
-    assert keeper.find(model, Artifacts(root).get(model)) is None
+def test_an_empty_folder_is_said_to_be(root: Path) -> None:
+    (root / "pintail").mkdir()
+    with pytest.raises(ModelError, match="is empty"):
+        Artifacts(root).get(python_model())
 
 
-def test_settings_that_change_no_prediction_keep_it(
-    keeper: KeptPredictions, data: RoundData, root: Path
-) -> None:
-    kept = keep(keeper, data, root, a_model())
-    other = a_model(priority=5, timeout=60.0, memory=2**30)
-    assert keeper.find(other, Artifacts(root).get(other)) == kept
+def test_a_module_beside_a_single_file_counts_as_its_code(root: Path) -> None:
+    (root / "gadwall.py").write_text("import ranks\n")
+    (root / "ranks.py").write_text("x = 1\n")
+    before = Artifacts(root).get(python_model("gadwall", ".py"))
+    assert before.sha256 == sha256(b"import ranks\n").hexdigest()
+    code = before.code_sha256()
+    (root / "ranks.py").write_text("x = 2\n")
+    after = Artifacts(root).get(python_model("gadwall", ".py"))
+    assert after.sha256 == before.sha256
+    assert after.code_sha256() != code
 
 
-def test_names_that_are_no_filenames_have_files_of_their_own(keeper: KeptPredictions) -> None:
-    names = ["a/b", "a b", "..", ".", "a.b", "ä"]
-    paths = {keeper.path(a_model(name, artifact=PurePosixPath("m.pkl"))) for name in names}
-    assert len(paths) == len(names)
-    assert {path.parent for path in paths} == {keeper.path(a_model()).parent}
+def test_an_artifact_knows_when_it_was_written(root: Path) -> None:
+    moment = datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
+    os.utime(root / "mallard.pkl", (moment.timestamp(), moment.timestamp()))
+    assert Artifacts(root).get(a_model()).modified == moment

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from job.crew import Crew
 from job.errors import (
     Exit,
     JobError,
@@ -42,26 +45,15 @@ from tests.fakes import FakeNumerai
 class Idle:
     """A worker that does nothing and knows whether it was stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, _: int = 0) -> None:
         self.stopped: JobError | None = None
-        self.entered = 0
-
-    def __enter__(self) -> Idle:
-        self.entered += 1
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.entered -= 1
-
-    def start(self) -> None:
-        """Nothing is to be started."""
 
     def stop(self, reason: JobError | None = None) -> None:
         self.stopped = self.stopped or reason
 
 
-def workers(count: int) -> list[Worker]:
-    return [cast(Worker, Idle()) for _ in range(count)]
+def crew_of(count: int) -> Crew:
+    return Crew(cast(Callable[[int], Worker], Idle), count=count)
 
 
 def step(name: str, *, priority: int = 0, features: str | None = None) -> Submit:
@@ -119,7 +111,7 @@ def test_one_models_failure_leaves_the_lane_to_the_next() -> None:
     steps = [step("bad"), step("good")]
     lanes = Lanes(
         steps,
-        workers(1),
+        crew_of(1),
         work=work,
         done=lambda s, result: told.update({s.model.name: result}),
         clock=FakeClock(),
@@ -148,7 +140,7 @@ def lane_of(
 
     lanes = Lanes(
         steps,
-        workers(1),
+        crew_of(1),
         work=work,
         done=lambda s, result: told.update({s.model.name: result}),
         clock=clock,
@@ -187,34 +179,59 @@ def test_a_stop_ends_the_wait_for_data(clock: FakeClock) -> None:
     assert told == {}
 
 
-def test_a_stop_takes_no_further_model_and_stops_every_worker() -> None:
+def test_a_stop_takes_no_further_model_and_ends_the_one_that_runs() -> None:
     begun, go_on = threading.Event(), threading.Event()
     taken: list[str] = []
+    used: list[Worker] = []
+    told: list[Prediction | Exception] = []
 
     def work(step: Submit, worker: Worker) -> Prediction:
         taken.append(step.model.name)
+        used.append(worker)
         begun.set()
         go_on.wait(10.0)
-        raise ModelError("stopped")
+        return cast(Prediction, "predicted, but too late")
 
-    crew = workers(2)
+    crew = crew_of(1)
     lanes = Lanes(
         [step("a"), step("b"), step("c")],
-        crew[:1],
+        crew,
         work=work,
-        done=lambda *_: None,
+        done=lambda _, result: told.append(result),
         clock=FakeClock(),
         wait_until=0.0,
     )
     futures = lanes.start()
     assert begun.wait(10.0)
-    lanes.stop(StoppedError("terminated", Exit.TERMINATED))
+    reason = StoppedError("terminated", Exit.TERMINATED)
+    lanes.stop(reason)
     go_on.set()
     wait(futures, timeout=10.0)
     assert taken == ["a"]
-    idle = cast(Idle, crew[0])
-    assert idle.stopped is not None
-    assert idle.entered == 0
+    assert told == [reason]
+    assert cast(Idle, used[0]).stopped is reason
+    with crew.lend(used[0]) as next_one:
+        assert next_one is not used[0]
+
+
+def test_a_lane_that_waits_for_a_worker_leaves_when_it_is_stopped() -> None:
+    crew, told = crew_of(1), list[Any]()
+    lanes = Lanes(
+        [step("a")],
+        crew,
+        work=lambda *_: pytest.fail("it was begun after the stop"),
+        done=lambda _, result: told.append(result),
+        clock=FakeClock(),
+        wait_until=0.0,
+    )
+    reason = StoppedError("terminated", Exit.TERMINATED)
+    with crew.lend():
+        futures = lanes.start()
+        while not crew._queue:
+            time.sleep(0.001)
+        lanes.stop(reason)
+    wait(futures, timeout=10.0)
+    assert told == [reason]
 
 
 class Bench:
@@ -231,7 +248,8 @@ class Bench:
         self.record.begin(map(planned, self.steps))
         self.csv = folder / "p.csv"
         self.csv.write_bytes(b"id,prediction\n")
-        self.crew = workers(lanes)
+        self.used: list[Idle] = []
+        self.crew = Crew(self.worker, count=lanes)
         self.predictor: Any = SimpleNamespace(predict=self.predict)
         self.work = RoundWork(
             steps=self.steps,
@@ -243,12 +261,16 @@ class Bench:
                 note_intent=lambda *_: None,
             ),
             settler=Settler(self.numerai, self.record, clock),
-            workers=self.crew,
+            crew=self.crew,
             record=self.record,
             clock=clock,
             dry_run=False,
             wait_until=0.0,
         )
+
+    def worker(self, _: int) -> Worker:
+        self.used.append(Idle())
+        return cast(Worker, self.used[-1])
 
     def predict(self, step: Submit, worker: Worker) -> Prediction:
         return Prediction(self.csv, 1, "0" * 64, {}, {})
@@ -270,14 +292,22 @@ def test_a_rounds_work_submits_and_proves_every_model(bench: Bench) -> None:
     assert bench.numerai.calls.count("account_state") == 1
 
 
-def test_a_fault_of_a_lane_itself_stops_the_others(bench: Bench) -> None:
+def test_a_fault_of_a_lane_itself_stops_the_others(clock: FakeClock, tmp_path: Path) -> None:
+    bench = Bench(clock, tmp_path, lanes=2)
+
     def broken(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
+    def predict(step: Submit, worker: Worker) -> Prediction:
+        while step.model.name == "teal" and cast(Idle, worker).stopped is None:
+            time.sleep(0.001)
+        return bench.predict(step, worker)
+
+    bench.predictor.predict = predict
     bench.record.update = broken  # type: ignore[method-assign]
     with pytest.raises(OSError, match="No space left"):
         bench.work.run()
-    assert all(cast(Idle, worker).stopped is not None for worker in bench.crew)
+    assert any(idle.stopped is not None for idle in bench.used)
 
 
 def test_an_upload_that_outlasts_its_round_leaves_the_next_ones_record_alone(
@@ -286,7 +316,7 @@ def test_an_upload_that_outlasts_its_round_leaves_the_next_ones_record_alone(
     bench.work._over = True
     before = bench.record.results
     bench.work._failed(bench.steps[0], ModelError("too late to tell"))
-    assert bench.work._send(bench.steps[1], bench.predict(bench.steps[1], bench.crew[0]))
+    assert bench.work._send(bench.steps[1], bench.predict(bench.steps[1], bench.worker(0)))
     assert bench.record.results == before
 
 

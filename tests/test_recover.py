@@ -38,7 +38,7 @@ class Restart:
     def killed(self, *, at: datetime = NOON, number: int = 1400, **changes: Any) -> None:
         """The run before noted this and ended."""
         record = RunRecord(self.runs, started=at)
-        record.rounds = {"classic": a_round(number)}
+        record.enter(a_round(number))
         record.begin([planned(a_step())])
         intent = {"upload_filename": "u.csv", "intent_at": at.isoformat(), **changes}
         record.update(("classic", "mallard"), now=at, save=True, **intent)
@@ -51,7 +51,7 @@ class Restart:
     def recover(self, *, dry_run: bool = False) -> list[str]:
         """Names of what is still to be done."""
         steps: list[Submit] = [a_step("mallard"), a_step("teal")]
-        self.record.rounds = {"classic": a_round()}
+        self.record.enter(a_round())
         self.record.begin([planned(step) for step in steps])
         job = Job(
             settings=Settings.from_env({}, credentials=False),

@@ -41,7 +41,7 @@ def prepare(
         errors.append(UsageError("the command line is wrong; nothing was tried", faults))
     if settings is None or manifest is None or errors:
         raise errors[0] if len(errors) == 1 else _together(errors)
-    start_logging(settings)
+    start_logging(settings, secrets_of(manifest, environ))
     return settings, manifest
 
 
@@ -66,15 +66,24 @@ def _manifest_of(settings: Settings | None, environ: Mapping[str, str]) -> Manif
     if place is None:
         return None
     setting, models_dir = place
-    return read_manifest(find_manifest(setting, models_dir=models_dir, cwd=Path.cwd()))
+    path = find_manifest(setting, models_dir=models_dir, cwd=Path.cwd())
+    return read_manifest(path, models_dir=models_dir)
 
 
-def start_logging(settings: Settings) -> Redactor:
-    """Starts the log as the settings say, and gives what takes the secrets out of a text."""
+def secrets_of(manifest: Manifest, environ: Mapping[str, str]) -> set[str]:
+    """What the manifest gives to models from the environment: as secret as the token."""
+    names = {name for model in manifest.models for name in model.env}
+    return {environ[name] for name in names if environ.get(name)}
+
+
+def start_logging(settings: Settings, secrets: Iterable[str] = ()) -> Redactor:
+    """Starts the log as the settings say, and gives what takes the secrets out of a text: the API
+    token and further ones.
+    """
     redact = start_log(
         format=settings.log_format,
         level=settings.log_level,
-        secrets=[settings.public_id.reveal(), settings.secret_key.reveal()],
+        secrets=[settings.public_id.reveal(), settings.secret_key.reveal(), *secrets],
     )
     for warning in settings.warnings:
         log.warning(warning)
@@ -84,4 +93,4 @@ def start_logging(settings: Settings) -> Redactor:
 def manifest_of(settings: Settings) -> Manifest:
     """The manifest that the settings name."""
     path = find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
-    return read_manifest(path)
+    return read_manifest(path, models_dir=settings.models_dir)

@@ -1,0 +1,96 @@
+"""What a round's work takes, put together: its data, its predictor, uploader and settler."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from job.artifacts import Artifacts
+from job.clock import monotonic_at
+from job.crew import Crew
+from job.data import RoundData, remove_old_rounds
+from job.errors import UnavailableError
+from job.figures import Figures
+from job.plan import UPLOAD_SECONDS, Submit
+from job.predict import Defaults, Predictor
+from job.recover import recover
+from job.retry import Retry
+from job.round_work import RoundWork
+from job.run import Job
+from job.settle import Settler
+from job.tournament import Tournament
+from job.upload import Uploader
+
+log = logging.getLogger(__name__)
+
+
+def submit(job: Job, steps: Sequence[Submit], crew: Crew, *, wait_until: float) -> None:
+    """Submits the steps, all of one round; what becomes of them is in the job's record."""
+    left = recover(job, steps)
+    if left:
+        log.info("%d %s models to submit", len(left), left[0].round.tournament)
+        _submit(job, left, crew, wait_until)
+
+
+def _submit(job: Job, steps: Sequence[Submit], crew: Crew, wait_until: float) -> None:
+    first = steps[0]
+    deadline = None if first.deadline is None else monotonic_at(job.clock, first.deadline)
+    retry = Retry(job.clock, job.settings.retry_patience, until=deadline)
+    numerai = job.numerai.giving_up_at(deadline)
+    RoundWork(
+        steps=steps,
+        predictor=_predictor(job, numerai, _round_data(job, numerai, first, retry)),
+        uploader=Uploader(
+            numerai, clock=job.clock, retry=retry, note_intent=partial(_note_intent, job)
+        ),
+        settler=Settler(numerai, job.record, job.clock),
+        crew=crew,
+        record=job.record,
+        clock=job.clock,
+        dry_run=job.dry_run,
+        wait_until=min(wait_until, math.inf if deadline is None else deadline - UPLOAD_SECONDS),
+    ).run()
+
+
+def _predictor(job: Job, numerai: Tournament, data: RoundData) -> Predictor:
+    return Predictor(
+        artifacts=Artifacts(job.settings.models_dir),
+        data=data,
+        figures=Figures(numerai, data, job.clock),
+        manifest=job.manifest,
+        models_dir=job.settings.models_dir,
+        data_dir=job.settings.data_dir,
+        environ=job.environ,
+        defaults=Defaults(job.settings.model_timeout, job.settings.model_memory),
+        clock=job.clock,
+        force=job.wishes.force,
+    )
+
+
+def _round_data(job: Job, numerai: Tournament, step: Submit, retry: Retry) -> RoundData:
+    round_ = step.round
+    folder = job.settings.data_dir / round_.tournament
+    with suppress(UnavailableError):  # an old file that stays is no reason to miss a round
+        remove_old_rounds(folder, current=round_.number)
+    return RoundData(
+        numerai,
+        folder / str(round_.number),
+        round_,
+        clock=job.clock,
+        retry=retry,
+        stale=job.record.stale_digests(round_),
+    )
+
+
+def _note_intent(job: Job, step: Submit, filename: str) -> None:
+    now = job.clock.now()
+    job.record.update(
+        step.key,
+        now=now,
+        save=True,
+        upload_filename=filename,
+        intent_at=now.isoformat(timespec="milliseconds"),
+    )

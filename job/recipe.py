@@ -1,0 +1,86 @@
+"""What a prediction is made from, beside the round's data: a verified artifact, and the names of
+the columns that it reads and is neutralized against.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from job.artifacts import Artifact
+from job.features import Datasets, resolve_features
+from job.model_spec import Features, ModelSpec
+from job.sidecar import Sidecar, frozen_features, frozen_neutralizers, read_sidecar
+
+log = logging.getLogger(__name__)
+
+VERSION = 2
+"""Raised whenever the same recipe on the same data would be predicted differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A model, ready to be loaded.
+
+    Attributes:
+        sidecar: what `add` wrote down of the artifact, None where it did not.
+        features: names of the model's columns, None where the artifact knows.
+        neutralizers: names of the columns to neutralize against, None where it is not wanted.
+    """
+
+    model: ModelSpec
+    artifact: Artifact
+    sidecar: Sidecar | None
+    features: Sequence[str] | None
+    neutralizers: Sequence[str] | None
+
+    def key(self) -> dict[str, object]:
+        """JSON values that two recipes share only if they predict the same from the same data."""
+        model = self.model
+        is_code = model.format == "python"
+        return {
+            "version": VERSION,
+            "artifact": self.artifact.code_sha256() if is_code else self.artifact.sha256,
+            "format": model.format,
+            "runtime": model.runtime,
+            "data_version": model.data_version,
+            "features": _digest(self.features),
+            "neutralizers": _digest(self.neutralizers),
+            "proportion": None if model.neutralize is None else model.neutralize.proportion,
+            "postprocess": model.postprocess,
+        }
+
+
+def read_recipe(
+    model: ModelSpec, artifact: Artifact, *, data: Datasets, models_dir: Path
+) -> Recipe:
+    """The model's recipe; features.json is fetched only where the sidecar has not frozen its set.
+
+    Raises `ModelError` for a list of features that is not what it should be.
+    """
+    sidecar = read_sidecar(artifact.path, sha256=artifact.sha256)
+
+    def names(features: Features | None, frozen: Sequence[str] | None) -> Sequence[str] | None:
+        if frozen is not None:
+            return frozen
+        return resolve_features(features, model, data, models_dir=models_dir)
+
+    neutralize = model.neutralize
+    return Recipe(
+        model=model,
+        artifact=artifact,
+        sidecar=sidecar,
+        features=names(model.features, frozen_features(sidecar, model) if sidecar else None),
+        neutralizers=names(
+            None if neutralize is None else neutralize.features,
+            frozen_neutralizers(sidecar, model) if sidecar else None,
+        ),
+    )
+
+
+def _digest(names: Sequence[str] | None) -> str | None:
+    return None if names is None else sha256(json.dumps(list(names)).encode()).hexdigest()
