@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from job.sandbox.account import Model, stable_id
-from job.sandbox.rounds import Clock, Round, Rounds, stamp
+from job.sandbox.rounds import SIGNALS, Clock, Round, Rounds, stamp
 from job.sandbox.submissions import Ledger, Row, Submission
 
 
@@ -31,6 +31,7 @@ class Answers:
             "closeStakingTime": stamp(round_.close_staking_time),
             "resolvedGeneral": status == "RESOLVED",
             "resolvedStaking": status == "RESOLVED",
+            "dataDatestamp": int(f"{round_.data_day:%Y%m%d}"),
         }
 
     def model(self, model: Model) -> dict[str, object]:
@@ -45,6 +46,7 @@ class Answers:
         def latest(info: object) -> object:
             return next(iter(history(info, 1)), None)
 
+        signals = model.tournament == SIGNALS
         return {
             "id": model.id,
             "name": model.name,
@@ -56,11 +58,11 @@ class Answers:
             "submissionWebhook": model.webhook,
             "computePickleUpload": _pickle(model) if model.hosted else None,
             "latestSubmissions": rows,
-            "latestSubmission": lambda info: history(info, 1),
-            "latestSubmissionV2": latest,
-            "latestSignalsSubmissionV2": latest,
-            "submissions": history,
-            "signalsSubmissions": history,
+            "latestSubmission": lambda info: [] if signals else history(info, 1),
+            "latestSubmissionV2": None if signals else latest,
+            "latestSignalsSubmissionV2": latest if signals else None,
+            "submissions": [] if signals else history,
+            "signalsSubmissions": history if signals else [],
             "v2Stake": None,
             "signalsStake": None,
         }
@@ -92,6 +94,7 @@ class Answers:
             "filteredCount": 0,
             "triggerId": made.trigger_id,
             "dataDatestamp": made.data_datestamp,
+            "firstEffectiveDate": round_ and round_.open_time.date().isoformat(),
             "round": round_ and self.round(round_),
         }
 

@@ -15,7 +15,7 @@ from job.sandbox.effects import instead, spoil
 from job.sandbox.faults import Fault, Faults, Kind, concerns
 from job.sandbox.graph import Graph, Refused, Resolver, operation, operations
 from job.sandbox.messages import Incoming, Operation, Reply, json_reply, xml_error
-from job.sandbox.objects import Objects, parse_key
+from job.sandbox.objects import UPLOADS, Objects, parse_key
 from job.sandbox.traffic import Entry
 
 NOT_FOUND = Reply(404, b"Not Found", {"Content-Type": "text/plain"})
@@ -47,9 +47,9 @@ class Desk:
         """The reply to one request; notes in `entry` which operations it asked for."""
         if request.method == "POST" and request.path == "/":
             return self._graphql(request, entry)
-        if request.method in ("GET", "HEAD") and request.path.startswith("/objects/"):
+        if request.method in ("GET", "HEAD") and request.path.startswith(("/objects/", UPLOADS)):
             return self._get(request, entry)
-        if request.method == "PUT" and request.path.startswith("/uploads/"):
+        if request.method == "PUT" and request.path.startswith(UPLOADS):
             return self._put(request, entry)
         request.read()
         return NOT_FOUND

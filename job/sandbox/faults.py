@@ -22,6 +22,7 @@ OPERATIONS = (
     "submissions",
     "submissionUploadAuth",
     "submissionUploadSignalsAuth",
+    "submissionDownloadAuth",
     "createSubmission",
     "createSignalsSubmission",
     "setSubmissionWebhook",

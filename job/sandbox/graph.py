@@ -29,6 +29,8 @@ from graphql.language import ArgumentNode, NameNode, Node
 from job.sandbox.messages import Operation
 
 SCHEMA = Path(__file__).with_name("schema.graphql")
+# numerapi's SignalsAPI asks for this; the published types do not have it, and the job may not.
+UNPUBLISHED = "extend type V2Submission { firstEffectiveDate: Date }"
 # The service takes a variable declared String where the argument is an ID; numerapi relies on it.
 STRING_FOR_ID = re.compile(r"of type 'String!?' used in position expecting type 'ID!?'")
 
@@ -55,7 +57,7 @@ class Graph:
     """Executes queries. `resolvers` maps root fields to `f(context, arguments) -> value`."""
 
     def __init__(self, resolvers: Mapping[str, Resolver]) -> None:
-        self._schema = build_schema(SCHEMA.read_text(encoding="utf-8"))
+        self._schema = build_schema(SCHEMA.read_text(encoding="utf-8") + UNPUBLISHED)
         for root in (self._schema.query_type, self._schema.mutation_type):
             _install(root, resolvers)
         self.prepare = lru_cache(maxsize=256)(self._prepare)

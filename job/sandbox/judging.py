@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from job.sandbox.rounds import CLASSIC, CRYPTO, SIGNALS
@@ -20,6 +21,7 @@ VALUE_HEADERS = {
     SIGNALS: ("prediction", "signal"),
     CRYPTO: ("prediction", "signal"),
 }
+DATE_HEADERS = ("friday_date", "date")
 LEAST_OF_UNIVERSE = 100
 
 
@@ -44,18 +46,27 @@ def judge(csv: bytes, tournament: int, universes: Sequence[tuple[int, frozenset[
         frame = pd.read_csv(io.BytesIO(csv), dtype=str)
     except (ValueError, pd.errors.ParserError) as unreadable:
         return Verdict(f"invalid_submission_file: {unreadable}")
-    fault = _header_fault(list(frame.columns), tournament) or _value_fault(frame.iloc[:, 1])
+    if tournament == SIGNALS:
+        frame = _without_extras(frame)
+    fault = _header_fault(list(frame.columns), tournament) or _text_fault(frame)
     if fault:
         return Verdict(fault, rows=len(frame))
     keys = frame.iloc[:, 0].tolist()
     for number, universe in universes:
-        live = [key for key in keys if key in universe]
-        distinct = len(set(live))
-        least = len(universe) if tournament == CLASSIC else min(LEAST_OF_UNIVERSE, len(universe))
-        if distinct >= least:
-            error = "invalid_submission_ids: duplicates" if len(live) > distinct else None
+        live = [place for place, key in enumerate(keys) if key in universe]
+        distinct = len({keys[place] for place in live})
+        if distinct >= (len(universe) if tournament == CLASSIC else LEAST_OF_UNIVERSE):
+            repeated = "invalid_submission_ids: duplicates" if len(live) > distinct else None
+            # Other ids are dropped first, so it does not matter what was predicted for them.
+            error = repeated or _value_fault(frame.iloc[live, 1])
             return Verdict(error, number, len(frame))
     return Verdict("invalid_submission_ids: not all live ids are there", rows=len(frame))
+
+
+def _without_extras(frame: pd.DataFrame) -> pd.DataFrame:
+    """Signals passes over an old column of it, and over one of dates."""
+    dates = [name for name in frame.columns if name in DATE_HEADERS][:1]
+    return frame.drop(columns=["data_type", *dates], errors="ignore")
 
 
 def _header_fault(columns: list[str], tournament: int) -> str | None:
@@ -65,14 +76,23 @@ def _header_fault(columns: list[str], tournament: int) -> str | None:
     return f"invalid_submission_headers: headers must be {keys} and {values}, not {columns}"
 
 
+def _text_fault(frame: pd.DataFrame) -> str | None:
+    """What no row may hold, be its id of the universe or not: a word makes the column text."""
+    keys, values = frame.iloc[:, 0], frame.iloc[:, 1].dropna()
+    if keys.isna().any():
+        return "invalid_submission_ids: ids must not be NaN"
+    if pd.to_numeric(values, errors="coerce").isna().any():
+        return "invalid_submission_values: values must be numbers"
+    return None
+
+
 def _value_fault(raw: pd.Series) -> str | None:
     if raw.isna().any():
         return "invalid_submission_values: values must not be NaN"
-    values = pd.to_numeric(raw, errors="coerce")
-    if values.isna().any():
-        return "invalid_submission_values: values must be numbers"
-    if not values.between(0, 1).all():
+    values = pd.to_numeric(raw)
+    inside = values.between(0, 1) | np.isclose(values, 0) | np.isclose(values, 1)
+    if not inside.all():
         return "invalid_submission_values: values must be between 0 and 1"
-    if len(values) < 2 or values.std() == 0:
+    if len(values) < 2 or np.isclose(0, values.std()):
         return "invalid_submission_values: standard deviation must not be 0"
     return None

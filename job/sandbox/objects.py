@@ -13,6 +13,8 @@ from job.sandbox.ranges import serve
 from job.sandbox.rounds import CLASSIC, Rounds
 from job.sandbox.synthetic import Shape, Source, datasets
 
+UPLOADS = "/uploads/"
+
 
 class ETags(StrEnum):
     """What the store's ETag is made of."""
@@ -46,10 +48,14 @@ def parse_key(path: str) -> Key | None:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object's bytes with the MD5 that belongs to them."""
+    """An object's bytes with the MD5 that belongs to them, and what they were made from.
+
+    `source` is None for bytes that somebody put there: no change of a round replaces them.
+    """
 
     content: bytes
     md5: str
+    source: Source | None = None
 
 
 class Objects:
@@ -59,6 +65,8 @@ class Objects:
         self, *, rounds: Rounds, shape: Shape, seed: int, versions: tuple[str, ...], signer: Signer
     ) -> None:
         self.etags = ETags.MD5
+        self.crypto_live = "live_universe.parquet"
+        """What Crypto's universe is called; sources differ, and `live.parquet` is the other."""
         self.signer = signer
         self.base = ""
         self.uploads: dict[str, bytes] = {}
@@ -70,14 +78,25 @@ class Objects:
 
     def source(self, tournament: int, round_: int) -> Source:
         """What the live data of a round are made from."""
-        return Source(self._seed, tournament, round_, self._shape, self._versions)
+        known = self._rounds.get(tournament, round_)
+        return Source(
+            seed=self._seed,
+            tournament=tournament,
+            round=round_,
+            shape=self._shape,
+            versions=self._versions,
+            day=known.data_day if known and tournament != CLASSIC else None,
+            crypto_live=self.crypto_live,
+        )
 
     def names(self, tournament: int, round_: int) -> list[str]:
         """Files of a round, withheld ones left out."""
         with self._lock:
             made = set(datasets(self.source(tournament, round_)))
-            kept = [k for k in self._contents if (k.tournament, k.round) == (tournament, round_)]
-            names = made | {key.filename for key in kept}
+            put = [key for key, stored in self._contents.items() if stored.source is None]
+            names = made | {
+                k.filename for k in put if (k.tournament, k.round) == (tournament, round_)
+            }
             return sorted(n for n in names if (tournament, n) not in self._withheld)
 
     def content(
@@ -140,7 +159,11 @@ class Objects:
 
     def upload_url(self, filename: str) -> str:
         """A presigned URL that takes one PUT, or several of which the last counts."""
-        return self.signer.url(self.base, "PUT", f"/uploads/{filename}")
+        return self.signer.url(self.base, "PUT", f"{UPLOADS}{filename}")
+
+    def download_url(self, filename: str) -> str:
+        """A presigned URL that gives an uploaded file back."""
+        return self.signer.url(self.base, "GET", f"{UPLOADS}{filename}")
 
     def etag(self, stored: Stored) -> str | None:
         """The ETag with its quotes; None when the store gives none."""
@@ -152,7 +175,7 @@ class Objects:
         refusal = self.signer.refusal("PUT", request.path, request.query)
         if refusal:
             return xml_error(403, *refusal)
-        self.uploads[request.path.removeprefix("/uploads/")] = content
+        self.uploads[request.path.removeprefix(UPLOADS)] = content
         return Reply(200, b"", {"ETag": f'"{_md5(content)}"'})
 
     def get(self, request: Incoming) -> Reply:
@@ -160,23 +183,34 @@ class Objects:
         refusal = self.signer.refusal(request.method, request.path, request.query)
         if refusal:
             return xml_error(403, *refusal)
-        key = parse_key(request.path)
-        try:
-            stored = self._stored(key) if key else None
-        except LookupError:
-            stored = None
+        stored = self._at(request.path)
         if stored is None:
             return xml_error(404, "NoSuchKey", "The specified key does not exist.")
         return serve(stored.content, self.etag(stored), request.headers)
 
+    def _at(self, path: str) -> Stored | None:
+        """What a path leads to: an uploaded file, or a dataset."""
+        content = self.uploads.get(path.removeprefix(UPLOADS))
+        if content is not None:
+            return Stored(content, _md5(content))
+        key = parse_key(path)
+        try:
+            return self._stored(key) if key else None
+        except LookupError:
+            return None
+
     def _stored(self, key: Key) -> Stored:
+        """What is kept, unless its round was changed since it was made."""
+        source = self.source(key.tournament, key.round)
         with self._lock:
-            if key not in self._contents:
-                build = datasets(self.source(key.tournament, key.round)).get(key.filename)
-                if build is None:
-                    raise LookupError(f"no dataset {key.filename}")
-                content = build()
-                self._contents[key] = Stored(content, _md5(content))
+            kept = self._contents.get(key)
+            if kept is not None and kept.source in (None, source):
+                return kept
+            build = datasets(source).get(key.filename)
+            if build is None:
+                raise LookupError(f"no dataset {key.filename}")
+            content = build()
+            self._contents[key] = Stored(content, _md5(content), source)
             return self._contents[key]
 
     def _key(self, filename: str, tournament: int, round_: int | None) -> Key:

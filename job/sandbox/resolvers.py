@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,10 +15,12 @@ from job.sandbox.answers import Answers
 from job.sandbox.graph import Refused, Resolver
 from job.sandbox.judging import judge
 from job.sandbox.objects import Objects
-from job.sandbox.rounds import CLASSIC, Between, Clock, Round, Rounds
+from job.sandbox.rounds import CLASSIC, CRYPTO, SIGNALS, Between, Clock, Round, Rounds
 from job.sandbox.submissions import Ledger
 from job.sandbox.synthetic import live_universe
 
+OTHERS = frozenset({CLASSIC, CRYPTO})
+"""What is not uploaded through the calls of Signals."""
 NOT_SIGNED_IN = "Your session is invalid or has expired."
 NOT_OPEN = "Current round not open for submissions"
 NO_FILE = "submission file not found, was it uploaded correctly?"
@@ -43,10 +47,11 @@ class Service:
             "dataset": self.dataset,
             "model": self.model,
             "submissions": self.submissions,
-            "submissionUploadAuth": self.upload_auth,
-            "submissionUploadSignalsAuth": self.upload_auth,
-            "createSubmission": self.create_submission,
-            "createSignalsSubmission": self.create_submission,
+            "submissionUploadAuth": partial(self.upload_auth, OTHERS),
+            "submissionUploadSignalsAuth": partial(self.upload_auth, {SIGNALS}),
+            "submissionDownloadAuth": self.download_auth,
+            "createSubmission": partial(self.create_submission, OTHERS),
+            "createSignalsSubmission": partial(self.create_submission, {SIGNALS}),
             "setSubmissionWebhook": self.set_webhook,
         }
 
@@ -113,19 +118,28 @@ class Service:
         wanted = given.get("id")
         return [self.answers.submission(s) for s in made if wanted in (None, s.id)]
 
-    def upload_auth(self, who: Account | None, given: dict[str, Any]) -> object:
+    def upload_auth(self, serves: Set[int], who: Account | None, given: dict[str, Any]) -> object:
         account = self._allowed(who, "upload_submission")
-        self._uploadable(account, given)
+        self._uploadable(account, given, serves)
         letters = string.ascii_letters + string.digits
         token = "".join(secrets.choice(letters) for _ in range(12))
         name = PurePosixPath(given["filename"])
         filename = f"{name.stem}-{token}{name.suffix}"
-        url = self.objects.upload_url(filename)
-        return {"filename": filename, "url": url, "accelerated": False, "countryCode": "US"}
+        return _file_auth(filename, self.objects.upload_url(filename))
 
-    def create_submission(self, who: Account | None, given: dict[str, Any]) -> object:
+    def download_auth(self, who: Account | None, given: dict[str, Any]) -> object:
+        account = self._allowed(who, "read_submission_info")
+        for model in self.roster.models_of(account):
+            for made in self.ledger.of(model):
+                if made.id == given["id"]:
+                    return _file_auth(made.filename, self.objects.download_url(made.filename))
+        raise Refused("Submission not found")
+
+    def create_submission(
+        self, serves: Set[int], who: Account | None, given: dict[str, Any]
+    ) -> object:
         account = self._allowed(who, "upload_submission")
-        model = self._uploadable(account, given)
+        model = self._uploadable(account, given, serves)
         round_ = self.rounds.current(model.tournament)
         if round_ is None:
             raise Refused(NOT_OPEN)
@@ -165,10 +179,10 @@ class Service:
             raise Refused("Model not found")
         return model
 
-    def _uploadable(self, account: Account, given: dict[str, Any]) -> Model:
-        """The model, unless the service would take no upload for it."""
+    def _uploadable(self, account: Account, given: dict[str, Any], serves: Set[int]) -> Model:
+        """The model, unless the service would take no upload for it by this call."""
         model = self._own(account, given.get("modelId"))
-        if model.tournament != given.get("tournament"):
+        if model.tournament != given.get("tournament") or model.tournament not in serves:
             raise Refused(f"Model {model.name} does not belong to this tournament")
         if model.archived:
             raise Refused(f"Model {model.name} is archived")
@@ -191,3 +205,7 @@ class Service:
         rounds = [r for r in (round_, self.rounds.before(round_)) if r]
         sources = [(r.number, self.objects.source(r.tournament, r.number)) for r in rounds]
         return [(number, live_universe(source)) for number, source in sources]
+
+
+def _file_auth(filename: str, url: str) -> dict[str, object]:
+    return {"filename": filename, "url": url, "accelerated": False, "countryCode": "US"}

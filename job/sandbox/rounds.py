@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 Clock = Callable[[], datetime]
@@ -50,6 +50,11 @@ class Round:
     open_time: datetime
     close_staking_time: datetime
     close_time: datetime
+
+    @property
+    def data_day(self) -> date:
+        """The day that the round's data are of: the one before it opens, in UTC."""
+        return self.open_time.astimezone(UTC).date() - timedelta(days=1)
 
     def is_open(self, now: datetime) -> bool:
         """Whether a submission is taken at `now`, be it late."""

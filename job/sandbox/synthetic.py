@@ -1,4 +1,6 @@
-"""Synthetic data of the shape of v5.3: a function of seed, tournament, round and name."""
+"""Synthetic data of the shape of v5.3, Signals' v3.1 and Crypto's v2.0: a function of seed,
+tournament, round and name.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,11 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from job.sandbox.rounds import CLASSIC, CRYPTO, SIGNALS
@@ -41,18 +43,32 @@ __all__ = [
     "live_universe",
 ]
 
+FACTORS = (
+    "feature_beta_factor",
+    "feature_market_cap_factor",
+    "feature_momentum_52w_factor",
+    "feature_value_factor",
+)
 TARGETS = ("target", "target_ender_20", "target_ender_60", "target_agnes_20", "target_alpha_20")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the live data of a round are a function of. `versions` are such as `v5.3`."""
+    """What the live data of a round are a function of.
+
+    Args:
+        versions: of Classic's data, such as `v5.3`.
+        day: that a universe is of; None for Classic, and for a round that is not known.
+        crypto_live: what Crypto's universe is called.
+    """
 
     seed: int
     tournament: int
     round: int
     shape: Shape
     versions: tuple[str, ...]
+    day: date | None = None
+    crypto_live: str = "live_universe.parquet"
 
 
 def key_column(tournament: int) -> str:
@@ -80,9 +96,16 @@ def live_universe(source: Source) -> frozenset[str]:
 def datasets(source: Source) -> dict[str, Callable[[], bytes]]:
     """Filename as `listDatasets` gives it -> what builds its bytes."""
     if source.tournament == SIGNALS:
-        return {"signals/v3.1/live.parquet": partial(universe, source)}
+        return {
+            "signals/v3.1/live.parquet": partial(signals_live, source),
+            "signals/v3.1/live_example_preds.parquet": partial(example_signals, source),
+            "signals/v3.1/train.parquet": partial(signals_train, source),
+        }
     if source.tournament == CRYPTO:
-        return {"crypto/v2.0/live_universe.parquet": partial(universe, source)}
+        return {
+            f"crypto/v2.0/{source.crypto_live}": partial(crypto_live, source),
+            "crypto/v2.0/train_targets.parquet": partial(crypto_train_targets, source),
+        }
     builders: dict[str, Callable[[Source, str], bytes]] = {
         "features.json": features_json,
         "live.parquet": live,
@@ -126,12 +149,66 @@ def live_example_preds(source: Source, version: str) -> bytes:
     return _parquet(source, {"prediction": pa.array(values)})
 
 
-def universe(source: Source) -> bytes:
-    """Parquet: no index, the key column and the `date` of the data."""
-    keys = list(live_keys(source))
-    day = pd.Timestamp("2020-01-01") + pd.Timedelta(days=source.round)
-    columns = {key_column(source.tournament): keys, "date": [day.date().isoformat()] * len(keys)}
-    return plain_parquet(pa.table(columns))
+def signals_live(source: Source) -> bytes:
+    """Parquet without index: `numerai_ticker`, `composite_figi`, `date`, and a few factors."""
+    return plain_parquet(pa.table(_stocks(source, _day(source))))
+
+
+def example_signals(source: Source) -> bytes:
+    """Parquet without index: `numerai_ticker`, and `prediction` in (0, 1)."""
+    values = _rng(source, "example").random(len(live_keys(source)))
+    return plain_parquet(pa.table({**_keys(source), "prediction": values}))
+
+
+def signals_train(source: Source) -> bytes:
+    """As live, for three Fridays of old, with a `target` of five values."""
+    days = [date(2024, 1, 5) + timedelta(weeks=week) for week in range(3)]
+    tables = [pa.table({**_stocks(source, day), "target": _targets(source, day)}) for day in days]
+    return plain_parquet(pa.concat_tables(tables))
+
+
+def crypto_live(source: Source) -> bytes:
+    """Parquet without index: `symbol` and `date`."""
+    return plain_parquet(pa.table({**_keys(source), **_dates(source, _day(source))}))
+
+
+def crypto_train_targets(source: Source) -> bytes:
+    """As live, for three days of old, with a `target` of five values."""
+    days = [date(2024, 1, 5) + timedelta(days=day) for day in range(3)]
+    tables = [
+        pa.table({**_keys(source), **_dates(source, day), "target": _targets(source, day)})
+        for day in days
+    ]
+    return plain_parquet(pa.concat_tables(tables))
+
+
+def _day(source: Source) -> date:
+    if source.day is None:
+        raise LookupError(f"round {source.round} of tournament {source.tournament} is not known")
+    return source.day
+
+
+def _stocks(source: Source, day: date) -> dict[str, Any]:
+    """The universe on one day, each factor about normal."""
+    keys = _keys(source)
+    rng = _rng(source, "factors", day.isoformat())
+    count = len(live_keys(source))
+    figis = {"composite_figi": [f"BBG{place:09d}" for place in range(count)]}
+    factors = {name: rng.normal(size=count).astype(np.float32) for name in FACTORS}
+    return {**keys, **figis, **_dates(source, day), **factors}
+
+
+def _keys(source: Source) -> dict[str, Any]:
+    return {key_column(source.tournament): list(live_keys(source))}
+
+
+def _dates(source: Source, day: date) -> dict[str, Any]:
+    return {"date": [day.isoformat()] * len(live_keys(source))}
+
+
+def _targets(source: Source, day: date) -> Any:
+    rng = _rng(source, "target", day.isoformat())
+    return rng.integers(0, 5, size=len(live_keys(source))).astype(np.float32) / 4
 
 
 def _parquet(source: Source, columns: dict[str, Any]) -> bytes:

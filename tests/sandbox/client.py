@@ -10,14 +10,16 @@ import pandas as pd
 import requests
 
 from job.sandbox import Sandbox
-from job.sandbox.synthetic import live_keys
+from job.sandbox.synthetic import key_column, live_keys
 
 UPLOAD_AUTH = """query($filename: String!, $tournament: Int!, $modelId: ID) {
   submissionUploadAuth(filename: $filename, tournament: $tournament, modelId: $modelId) {
     filename url } }"""
+SIGNALS_AUTH = UPLOAD_AUTH.replace("submissionUploadAuth", "submissionUploadSignalsAuth")
 CREATE = """mutation($filename: String!, $tournament: Int!, $modelId: ID) {
   createSubmission(filename: $filename, tournament: $tournament, modelId: $modelId) {
     id status errorInfo insertedAt round { number tournament } } }"""
+CREATE_SIGNALS = CREATE.replace("createSubmission", "createSignalsSubmission")
 ROWS = """query($rounds: Int) { account { models { latestSubmissions(latestNRounds: $rounds) {
   id filename roundNumber roundOpen roundCloseStaking status timestamp } } } }"""
 
@@ -72,7 +74,7 @@ class Client:
         """Uploads a file for a model and returns the name the service gave it."""
         model = self.box.models[0].id
         given = {"filename": "p.csv", "tournament": tournament, "modelId": model, **who}
-        auth = self.ask(UPLOAD_AUTH, **given)["submissionUploadAuth"]
+        (auth,) = self.ask(SIGNALS_AUTH if tournament == 11 else UPLOAD_AUTH, **given).values()
         assert self.session.put(auth["url"], data=csv, timeout=10).status_code == 200
         return str(auth["filename"])
 
@@ -81,7 +83,9 @@ class Client:
         csv = predictions(self.box) if csv is None else csv
         filename = self.put(csv, tournament=tournament, **who)
         given = {"modelId": self.box.models[0].id, "tournament": tournament, **who}
-        return self.ask(CREATE, filename=filename, **given)["createSubmission"]
+        query = CREATE_SIGNALS if tournament == 11 else CREATE
+        (made,) = self.ask(query, filename=filename, **given).values()
+        return made
 
     def rows(self, model: int = 0, rounds: int = 8) -> list[dict[str, Any]]:
         """The model's `latestSubmissions`."""
@@ -93,6 +97,6 @@ def predictions(box: Sandbox, *, round_: int | None = None, tournament: int = 8)
     """A valid CSV for a round (by default the newest that has opened)."""
     number = round_ or box.rounds.latest_opened(tournament).number
     keys = live_keys(box.objects.source(tournament, number))
-    key, value = {8: ("id", "prediction"), 12: ("symbol", "signal")}[tournament]
+    key, value = key_column(tournament), "prediction" if tournament == 8 else "signal"
     values = [place / (len(keys) - 1) for place in range(len(keys))]
     return pd.DataFrame({key: keys, value: values}).to_csv(index=False).encode()

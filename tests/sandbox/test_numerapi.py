@@ -84,11 +84,41 @@ def test_an_unchecked_put_is_told_by_the_service(api: numerapi.NumerAPI, box: Sa
         api.upload_predictions(df=frame, model_id=api.get_models()["aythya_fuligula"])
 
 
-def test_crypto_is_uploaded_through_its_own_class(box: Sandbox) -> None:
-    api = numerapi.CryptoAPI(box.public_id, box.secret_key)
-    frame = pd.read_csv(io.BytesIO(predictions(box, tournament=12)))
-    api.upload_predictions(df=frame, model_id=api.get_models()["clangula_hyemalis"])
-    assert box.submissions[0].status == "validated"
+@pytest.mark.parametrize(
+    ("kind", "tournament", "name"),
+    [
+        (numerapi.CryptoAPI, 12, "clangula_hyemalis"),
+        (numerapi.SignalsAPI, 11, "somateria_mollissima"),
+    ],
+)
+def test_other_tournaments_are_uploaded_through_their_own_classes(
+    box: Sandbox, kind: type[base_api.Api], tournament: int, name: str
+) -> None:
+    api = kind(box.public_id, box.secret_key, show_progress_bars=False)
+    frame = pd.read_csv(io.BytesIO(predictions(box, tournament=tournament)))
+    model = api.get_models()[name]
+    made = api.upload_predictions(df=frame, model_id=model, data_datestamp=20261102)
+    (kept,) = box.submissions
+    assert (kept.id, kept.status, kept.data_datestamp) == (made, "validated", 20261102)
+    assert [one["id"] for one in api.submission_ids(model)] == [made]
+    path = Path(api.download_submission(submission_id=made, dest_path="mine.csv"))
+    assert path.read_bytes() == kept.csv
+
+
+@pytest.mark.parametrize(
+    ("kind", "tournament", "filename"),
+    [
+        (numerapi.CryptoAPI, 12, "crypto/v2.0/live_universe.parquet"),
+        (numerapi.SignalsAPI, 11, "signals/v3.1/live.parquet"),
+    ],
+)
+def test_universes_are_listed_and_downloaded(
+    box: Sandbox, kind: type[base_api.Api], tournament: int, filename: str
+) -> None:
+    api = kind(box.public_id, box.secret_key, show_progress_bars=False)
+    assert filename in api.list_datasets()
+    path = Path(api.download_dataset(filename, "universe.parquet"))
+    assert path.read_bytes() == box.objects.content(filename, tournament=tournament)
 
 
 def test_what_the_schema_lacks_is_refused(api: numerapi.NumerAPI) -> None:

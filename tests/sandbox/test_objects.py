@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pandas as pd
@@ -161,6 +163,7 @@ def test_an_added_file_is_listed_and_given(client: Client) -> None:
     assert client.ask("{ listDatasets(tournament: 12) }")["listDatasets"] == [
         "crypto/v2.0/live.parquet",
         "crypto/v2.0/live_universe.parquet",
+        "crypto/v2.0/train_targets.parquet",
     ]
     url = client.url("crypto/v2.0/live.parquet", tournament=12)
     assert client.session.get(url, timeout=5).content == b"new"
@@ -200,3 +203,80 @@ def test_live_data_restore_their_index_from_any_choice_of_columns(client: Client
     small = names["feature_sets"]["small"]
     frame = pd.read_parquet(io.BytesIO(client.get().content), columns=small)
     assert (frame.index.name, list(frame.columns), len(frame)) == ("id", small, 200)
+
+
+def days_of(content: bytes) -> set[str]:
+    return set(pd.read_parquet(io.BytesIO(content))["date"])
+
+
+@pytest.mark.parametrize(
+    ("tournament", "name"),
+    [(11, "signals/v3.1/live.parquet"), (12, "crypto/v2.0/live_universe.parquet")],
+)
+def test_a_universe_is_of_the_day_before_its_round_opened(
+    client: Client, clock: Clock, tournament: int, name: str
+) -> None:
+    def served(**where: int) -> set[str]:
+        url = client.url(name, tournament=tournament, **where)
+        return days_of(client.session.get(url, timeout=5).content)
+
+    rounds = client.box.rounds
+    before = rounds.newest(tournament).number - 1
+    assert served() == {"2026-11-02"}
+    assert served(round=before) == {"2026-11-01"}
+    rounds.set(tournament=tournament, open_time=clock() - timedelta(days=3))
+    assert served() == {"2026-10-30"}
+    rounds.turn(tournament=tournament)
+    assert served() == {"2026-11-02"}
+
+
+def test_a_stale_universe_is_of_the_day_of_the_round_before(client: Client) -> None:
+    name = "signals/v3.1/live.parquet"
+    client.box.objects.make_stale(name, tournament=11)
+    assert days_of(client.box.objects.content(name, tournament=11)) == {"2026-11-01"}
+
+
+def test_crypto_may_call_its_universe_live(client: Client) -> None:
+    known = client.box.objects.content("crypto/v2.0/live_universe.parquet", tournament=12)
+    client.box.objects.crypto_live = "live.parquet"
+    listed = client.ask("{ listDatasets(tournament: 12) }")["listDatasets"]
+    assert listed == ["crypto/v2.0/live.parquet", "crypto/v2.0/train_targets.parquet"]
+    url = client.url("crypto/v2.0/live.parquet", tournament=12)
+    assert client.session.get(url, timeout=5).content == known
+    assert "not found" in client.refusal(
+        '{ dataset(filename: "crypto/v2.0/live_universe.parquet", tournament: 12) }'
+    )
+
+
+@pytest.mark.parametrize("tournament", [8, 11, 12])
+def test_every_listed_file_is_served(client: Client, tournament: int) -> None:
+    query = "query($t: Int) { listDatasets(tournament: $t) }"
+    names = client.ask(query, t=tournament)["listDatasets"]
+    assert len(names) > 1
+    for name in names:
+        url = client.url(name, tournament=tournament)
+        assert client.session.get(url, timeout=5).status_code == 200
+
+
+DOWNLOAD_AUTH = "query($id: ID!) { submissionDownloadAuth(id: $id) { filename url } }"
+
+
+def test_a_submission_can_be_read_again(client: Client) -> None:
+    made = client.submit()
+    auth = client.ask(DOWNLOAD_AUTH, id=made["id"])["submissionDownloadAuth"]
+    assert auth["filename"] == client.box.submissions[0].filename
+    reply = client.session.get(auth["url"], timeout=5)
+    assert reply.content == client.box.submissions[0].csv
+    assert reply.headers["ETag"] == f'"{hashlib.md5(reply.content).hexdigest()}"'
+    assert client.session.put(auth["url"], data=b"x", timeout=5).status_code == 403
+    assert client.session.get(upload_url(client), timeout=5).status_code == 403
+
+
+def test_a_submission_is_read_by_its_own_account_with_the_scope_for_it(client: Client) -> None:
+    made = client.submit()["id"]
+    other = client.box.add_account("other")
+    stranger = replace(client, token=f"{other.public_id}${other.secret_key}")
+    assert stranger.refusal(DOWNLOAD_AUTH, id=made) == "Submission not found"
+    assert client.refusal(DOWNLOAD_AUTH, id="nothing") == "Submission not found"
+    client.box.scopes = ["upload_submission", "read_user_info"]
+    assert "read_submission_info" in client.refusal(DOWNLOAD_AUTH, id=made)

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numerai_tools.submissions import (
+    validate_submission_crypto,
+    validate_submission_numerai,
+    validate_submission_signals,
+)
 
-from .client import CREATE, UPLOAD_AUTH, Client, Clock, predictions
+from job.sandbox.account import OTHER_TOURNAMENTS as OTHERS
+from job.sandbox.judging import judge
+from job.sandbox.synthetic import key_column
+
+from .client import (
+    CREATE,
+    CREATE_SIGNALS,
+    SIGNALS_AUTH,
+    UPLOAD_AUTH,
+    Client,
+    Clock,
+    predictions,
+)
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "latest-submissions.json"
 LATEST = """query($m: ID) { model(modelId: $m) { latestSubmissionV2 {
@@ -190,12 +212,14 @@ def test_ids_of_the_last_round_are_mapped_and_nothing_is_said(client: Client) ->
     assert (made.round, made.data_round) == (1401, 1400)
 
 
-def test_a_hundred_of_a_universe_are_enough(client: Client) -> None:
-    model = client.box.model("clangula_hyemalis", tournament=12).id
-    csv = b"\n".join(predictions(client.box, tournament=12).splitlines()[:101])
-    assert client.submit(csv, tournament=12, modelId=model)["status"] == "validated"
+@pytest.mark.parametrize("tournament", [11, 12])
+def test_a_hundred_of_a_universe_are_enough(client: Client, tournament: int) -> None:
+    model = client.box.model(OTHERS[tournament], tournament=tournament).id
+    csv = b"\n".join(predictions(client.box, tournament=tournament).splitlines()[:101])
+    assert client.submit(csv, tournament=tournament, modelId=model)["status"] == "validated"
     short = b"\n".join(csv.splitlines()[:100])
-    assert client.submit(short, tournament=12, modelId=model)["status"] == "failed"
+    failed = client.submit(short, tournament=tournament, modelId=model)
+    assert "not all live ids" in failed["errorInfo"]
 
 
 def test_every_submission_is_kept_with_its_bytes(client: Client) -> None:
@@ -235,19 +259,82 @@ def test_models_that_take_no_upload_are_refused(client: Client, query: str) -> N
         assert reason in client.refusal(query, filename="p.csv", tournament=8, modelId=model)
 
 
-def test_signals_has_fields_of_its_own(client: Client) -> None:
-    model = client.box.model("somateria_mollissima", tournament=11).id
-    auth = client.ask(
-        """query($m: String) {
-          submissionUploadSignalsAuth(filename: "s.csv", modelId: $m) { filename url } }""",
-        m=model,
-    )["submissionUploadSignalsAuth"]
-    csv = b"numerai_ticker,signal\n" + b"".join(
-        f"AA{letter} US,0.{place}\n".encode() for place, letter in enumerate("ABCDEFGHIJ")
-    )
-    assert client.session.put(auth["url"], data=csv, timeout=5).ok
+def test_signals_has_calls_and_fields_of_its_own(client: Client) -> None:
+    model = client.box.model(OTHERS[11], tournament=11).id
+    filename = client.put(predictions(client.box, tournament=11), tournament=11, modelId=model)
     query = """mutation($f: String!, $m: String) {
-      createSignalsSubmission(filename: $f, modelId: $m) { status errorInfo round { number } } }"""
-    made = client.ask(query, f=auth["filename"], m=model)["createSignalsSubmission"]
-    assert made["round"] == {"number": 1399}
-    assert "not all live ids" in made["errorInfo"]
+      createSignalsSubmission(filename: $f, modelId: $m, dataDatestamp: 20261030) {
+        id status dataDatestamp firstEffectiveDate round { number dataDatestamp } } }"""
+    made = client.ask(query, f=filename, m=model)["createSignalsSubmission"]
+    assert made["status"] == "validated"
+    assert made["dataDatestamp"] == client.box.submissions[0].data_datestamp == 20261030
+    assert made["round"] == {"number": 1399, "dataDatestamp": 20261102}
+    fields = "{ latestSubmissionV2 { id } latestSignalsSubmissionV2 { id dataDatestamp } }"
+    shown = client.ask(f"query($m: ID) {{ model(modelId: $m) {fields} }}", m=model)["model"]
+    assert shown["latestSubmissionV2"] is None
+    assert shown["latestSignalsSubmissionV2"] == {"id": made["id"], "dataDatestamp": 20261030}
+    other = client.submit()["id"]
+    classic = client.ask("{ account { models " + fields + " } }")["account"]["models"][0]
+    assert classic == {"latestSubmissionV2": {"id": other}, "latestSignalsSubmissionV2": None}
+
+
+@pytest.mark.parametrize(
+    ("query", "tournament"),
+    [(UPLOAD_AUTH, 11), (CREATE, 11), (SIGNALS_AUTH, 8), (CREATE_SIGNALS, 12)],
+)
+def test_a_call_serves_its_own_tournaments_only(
+    client: Client, query: str, tournament: int
+) -> None:
+    names = {8: "anas_platyrhynchos", **OTHERS}
+    model = client.box.model(names[tournament], tournament=tournament).id
+    said = client.refusal(query, filename="p.csv", tournament=tournament, modelId=model)
+    assert "does not belong to this tournament" in said
+
+
+UNIVERSE = [f"T{place:03d} US" for place in range(150)]
+NUMBERS = st.one_of(
+    st.floats(0, 1).map(repr),
+    st.sampled_from(["", "nan", "-0.1", "1.5", "-9e-9", "1.0000001", "1.0001", "inf", "abc"]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_files_are_judged_as_numerais_own_library_judges_them(data: st.DataObject) -> None:
+    tournament = data.draw(st.sampled_from([8, 11, 12]))
+    universe = UNIVERSE[:110] if tournament == 8 else UNIVERSE
+    key, value = key_column(tournament), data.draw(st.sampled_from(["prediction", "signal"]))
+    rows = [[name, str(place / 150)] for place, name in enumerate(UNIVERSE[:110])]
+    del rows[: data.draw(st.sampled_from([0, 0, 0, 5, 10, 11]))]
+    for _ in range(data.draw(st.integers(0, 3))):
+        name = data.draw(st.sampled_from([UNIVERSE[50], UNIVERSE[51], "X US", ""]))
+        number = data.draw(NUMBERS)
+        if data.draw(st.booleans()):
+            rows.append([name, number])
+        else:
+            rows[50] = [name, number]
+    if data.draw(st.integers(0, 20)) == 0:
+        rows = [[name, "0.5"] for name, _ in rows]
+    header = [key, value]
+    if tournament == 11 and data.draw(st.booleans()):
+        header, rows = [*header, "date"], [[*row, "2026-11-02"] for row in rows]
+    csv = "".join(",".join(row) + "\n" for row in [header, *rows]).encode()
+    ours = judge(csv, tournament, [(1, frozenset(universe))])
+    assert (ours.error is None) == taken_by_numerai(csv, tournament, universe), ours
+
+
+def taken_by_numerai(csv: bytes, tournament: int, universe: list[str]) -> bool:
+    theirs = {
+        8: validate_submission_numerai,
+        11: validate_submission_signals,
+        12: validate_submission_crypto,
+    }
+    live = pd.DataFrame({key_column(tournament): universe})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library's own, which say nothing of the verdict
+        try:
+            frame = pd.read_csv(io.BytesIO(csv))
+            theirs[tournament](live["id"] if tournament == 8 else live, frame)
+        except (AssertionError, TypeError, ValueError):
+            return False
+    return True

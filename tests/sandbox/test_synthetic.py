@@ -6,12 +6,13 @@ import io
 import json
 import time
 from dataclasses import replace
+from datetime import date
 
 import pandas as pd
 import pytest
 
 from job.sandbox import CRYPTO, DEMO, FULL, SIGNALS, TINY, Shape, feature_sets
-from job.sandbox.synthetic import Source, datasets, live_keys
+from job.sandbox.synthetic import FACTORS, Source, datasets, key_column, live_keys
 
 SOURCE = Source(seed=0, tournament=8, round=1400, shape=TINY, versions=("v5.3",))
 
@@ -90,17 +91,59 @@ def test_several_data_versions_share_the_ids() -> None:
     assert not new.equals(old)
 
 
+DAY = date(2026, 11, 2)
+STOCKS = replace(SOURCE, tournament=SIGNALS, day=DAY)
+COINS = replace(SOURCE, tournament=CRYPTO, day=DAY)
+
+
 @pytest.mark.parametrize(
-    ("tournament", "name", "key"),
+    ("source", "name", "key"),
     [
-        (SIGNALS, "signals/v3.1/live.parquet", "numerai_ticker"),
-        (CRYPTO, "crypto/v2.0/live_universe.parquet", "symbol"),
+        (STOCKS, "signals/v3.1/live.parquet", "numerai_ticker"),
+        (COINS, "crypto/v2.0/live_universe.parquet", "symbol"),
     ],
 )
-def test_a_universe_carries_its_key_and_a_date(tournament: int, name: str, key: str) -> None:
-    universe = frame(replace(SOURCE, tournament=tournament), name)
-    assert list(universe.columns) == [key, "date"]
+def test_a_universe_carries_its_key_and_its_day(source: Source, name: str, key: str) -> None:
+    universe = frame(source, name)
     assert universe[key].is_unique
+    assert set(universe["date"]) == {"2026-11-02"}
+    assert tuple(universe[key]) == live_keys(source)
+
+
+def test_a_universe_of_an_unknown_round_cannot_be_made() -> None:
+    with pytest.raises(LookupError, match="not known"):
+        frame(replace(STOCKS, day=None), "signals/v3.1/live.parquet")
+
+
+def test_stocks_have_factors_that_change_from_day_to_day() -> None:
+    name = "signals/v3.1/live.parquet"
+    today, tomorrow = frame(STOCKS, name), frame(replace(STOCKS, day=date(2026, 11, 3)), name)
+    assert list(today.columns) == ["numerai_ticker", "composite_figi", "date", *FACTORS]
+    assert today["numerai_ticker"].equals(tomorrow["numerai_ticker"])
+    assert not today["feature_value_factor"].equals(tomorrow["feature_value_factor"])
+
+
+def test_the_full_shape_has_five_thousand_stocks() -> None:
+    full = replace(STOCKS, shape=FULL)
+    assert len(frame(full, "signals/v3.1/live.parquet")) == 5000
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [(STOCKS, "signals/v3.1/train.parquet"), (COINS, "crypto/v2.0/train_targets.parquet")],
+)
+def test_a_history_has_targets_of_the_same_universe(source: Source, name: str) -> None:
+    history = frame(source, name)
+    assert history["date"].nunique() == 3
+    assert len(history) == 3 * len(live_keys(source))
+    assert set(history["target"]) == {0, 0.25, 0.5, 0.75, 1}
+    assert set(history[key_column(source.tournament)]) == set(live_keys(source))
+
+
+def test_example_signals_are_of_the_universe() -> None:
+    example = frame(STOCKS, "signals/v3.1/live_example_preds.parquet")
+    assert tuple(example["numerai_ticker"]) == live_keys(STOCKS)
+    assert example["prediction"].between(0, 1).all()
 
 
 def test_full_size_live_data_are_built_in_seconds() -> None:
