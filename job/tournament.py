@@ -176,16 +176,26 @@ class Tournament(Protocol):
         """Stores the file and checks the store's answer."""
         ...
 
-    def create(self, ticket: Ticket) -> Receipt:
+    def create(self, ticket: Ticket, *, data_datestamp: int | None = None) -> Receipt:
         """Registers the stored file as the model's submission, one try.
+
+        Args:
+            data_datestamp: the day that lagged data are of, as `universe.data_datestamp` has it;
+                None: the round's own.
 
         Raises `ReplyLostError` when it may or may not have been carried out, `TransientError` when
         it was not, `RefusedError` when Numerai says no, `RoundTurnedError` when no round takes it.
         """
         ...
 
-    def giving_up_at(self, moment: float | None) -> AbstractContextManager[None]:
-        """Bounds retries inside the context by a monotonic moment; None leaves them to their
+    def submitted_csv(self, submission_id: str) -> bytes:
+        """The file of a submission of this account; raises `RefusedError` where Numerai gives
+        none.
+        """
+        ...
+
+    def giving_up_at(self, moment: float | None) -> Tournament:
+        """The same service, with retries that end at a monotonic moment; None leaves them to their
         patience.
         """
         ...

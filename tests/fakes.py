@@ -48,6 +48,8 @@ class Made:
     timestamp: datetime
     csv: bytes
     error: str | None = None
+    tournament: str = "classic"
+    data_datestamp: int | None = None
 
 
 @dataclass(slots=True)
@@ -175,7 +177,7 @@ class FakeNumerai:
         with self._call("put", ticket.filename):
             self.uploads[ticket.filename] = csv.read_bytes()
 
-    def create(self, ticket: Ticket) -> Receipt:
+    def create(self, ticket: Ticket, *, data_datestamp: int | None = None) -> Receipt:
         """Registers the stored file as the model's submission."""
         with self._call("create", ticket.slot.name):
             self._check_uploadable(ticket.slot)
@@ -191,15 +193,25 @@ class FakeNumerai:
                 timestamp=self.clock.now().replace(microsecond=0),
                 csv=csv,
                 error=self.refuses(csv),
+                tournament=ticket.slot.tournament,
+                data_datestamp=data_datestamp,
             )
             self.submissions.append(made)
             return Receipt(made.id, made.round_number)
 
-    @contextmanager
-    def giving_up_at(self, moment: float | None) -> Iterator[None]:
+    def submitted_csv(self, submission_id: str) -> bytes:
+        """The file of a submission."""
+        with self._call("submitted_csv", submission_id):
+            made = next((made for made in self.submissions if made.id == submission_id), None)
+            if made is None or "read_submission_info" not in self.scopes:
+                raise RefusedError(f"Numerai has no file of submission {submission_id}")
+            self.bytes_downloaded += len(made.csv)
+            return made.csv
+
+    def giving_up_at(self, moment: float | None) -> FakeNumerai:
         """Notes the moment: nothing is retried here."""
         self.given_up_at.append(moment)
-        yield
+        return self
 
     # How it works.
 
@@ -243,7 +255,9 @@ class FakeNumerai:
 
     def _shown(self, slot: Slot) -> Slot:
         settled = self.clock.now() - timedelta(seconds=self.settle_after)
-        mine = [m for m in self.submissions if m.model == slot.name and m.timestamp <= settled]
+        key = slot.tournament, slot.name
+        own = [made for made in self.submissions if (made.tournament, made.model) == key]
+        mine = [made for made in own if made.timestamp <= settled]
         if not mine:
             return slot
         last = mine[-1]

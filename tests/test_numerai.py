@@ -108,8 +108,9 @@ def test_a_state_that_stays_unreadable_is_unavailable(numerai: Numerai, box: San
 
 def test_a_deadline_ends_the_tries(numerai: Numerai, box: Sandbox, clock: FakeClock) -> None:
     box.faults.add(where="account", kind="status", times=None)
-    with numerai.giving_up_at(clock.monotonic() + 3.0), pytest.raises(UnavailableError):
-        numerai.account_state(["classic"])
+    hurried = numerai.giving_up_at(clock.monotonic() + 3.0)
+    with pytest.raises(UnavailableError):
+        hurried.account_state(["classic"])
     assert sum(clock.sleeps) <= 3.001
     box.faults.clear()
     box.faults.add(where="account", kind="status", times=4)
@@ -357,6 +358,139 @@ def test_a_file_that_was_not_stored_is_sent_again(
     assert box.objects.uploads == {ticket.filename: csv.read_bytes()}
 
 
+@pytest.fixture
+def signals_slot(numerai: Numerai) -> Slot:
+    slots = numerai.account_state(["signals"]).slots
+    return next(slot for slot in slots if slot.tournament == "signals")
+
+
+@pytest.mark.parametrize("tournament", ["signals", "crypto"])
+def test_other_tournaments_are_submitted_through_their_own_calls(
+    numerai: Numerai,
+    box: Sandbox,
+    clock: FakeClock,
+    transport: Transport,
+    tmp_path: Path,
+    tournament: str,
+) -> None:
+    slots = numerai.account_state([tournament]).slots
+    slot = next(slot for slot in slots if slot.tournament == tournament)
+    world = BoxWorld(clock, box, transport, tournament)
+    box.traffic.clear()
+    ticket = numerai.upload_ticket(slot, "p.csv")
+    numerai.put(ticket, written(tmp_path, world.good_csv()))
+    receipt = numerai.create(ticket)
+    found = numerai.account_state([tournament]).slot(tournament=tournament, name=slot.name)
+    assert found is not None
+    assert found.latest is not None
+    assert (found.latest.id, found.latest.status) == (receipt.submission_id, "validated")
+    name = "Signals" if tournament == "signals" else ""
+    assert [request.operations for request in box.requests] == [
+        (f"submissionUpload{name}Auth", "rounds"),
+        ("put",),
+        (f"create{name}Submission",),
+        ("account", "rounds"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["reset", "lost_reply", "html"])
+def test_a_signals_registration_whose_answer_is_lost_is_not_repeated(
+    numerai: Numerai, box: Sandbox, signals_slot: Slot, csv: Path, kind: str
+) -> None:
+    ticket = numerai.upload_ticket(signals_slot, "p.csv")
+    numerai.put(ticket, csv)
+    box.faults.add(where="createSignalsSubmission", kind=kind)
+    with pytest.raises(ReplyLostError):
+        numerai.create(ticket)
+    assert count(box, "createSignalsSubmission") == 1
+
+
+@pytest.mark.parametrize("where", ["submissionUploadSignalsAuth", "createSignalsSubmission"])
+def test_a_signals_round_that_takes_nothing_has_turned(
+    numerai: Numerai, box: Sandbox, signals_slot: Slot, where: str
+) -> None:
+    said = "Current round not open for submissions"
+    box.faults.add(where=where, kind="graphql_error", message=said)
+    with pytest.raises(RoundTurnedError, match=said):
+        numerai.create(numerai.upload_ticket(signals_slot, "p.csv"))
+
+
+@pytest.fixture
+def submitted(numerai: Numerai, ticket: Ticket, csv: Path) -> str:
+    numerai.put(ticket, csv)
+    return numerai.create(ticket).submission_id
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"where": "submissionDownloadAuth", "kind": "status"},
+        {"where": "submissionDownloadAuth", "kind": "lost_reply"},
+        {"where": "get", "kind": "status"},
+        {"where": "get", "kind": "expired"},
+        {"where": "get", "kind": "truncate"},
+        {"where": "get", "kind": "truncate", "content_length": False},
+        {"where": "get", "kind": "stall"},
+        {"where": "get", "kind": "reset"},
+        {"where": "get", "kind": "wrong_bytes"},
+    ],
+    ids=lambda fault: " ".join(str(value) for value in fault.values()),
+)
+def test_a_submission_is_read_again_until_it_is_whole(
+    numerai: Numerai, box: Sandbox, submitted: str, csv: Path, fault: dict[str, Any]
+) -> None:
+    struck = box.faults.add(times=2, **fault)
+    assert numerai.submitted_csv(submitted) == csv.read_bytes()
+    assert struck.hits == 2
+
+
+def test_a_submission_that_cannot_be_had_is_unavailable(
+    numerai: Numerai, box: Sandbox, submitted: str
+) -> None:
+    box.faults.add(where="get", kind="expired", times=None)
+    with pytest.raises(UnavailableError, match="could not be downloaded") as caught:
+        numerai.submitted_csv(submitted)
+    assert not isinstance(caught.value, RefusedError)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["by its length", "by what comes"])
+def test_a_submission_without_end_is_not_read(
+    numerai: Numerai, box: Sandbox, submitted: str, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    monkeypatch.setattr("job.numerai.adapter.SUBMISSION_BYTES", 1000)
+    if not told:
+        box.faults.add(where="get", kind="truncate", content_length=False)
+    with pytest.raises(UnavailableError, match="larger than 1,000 bytes"):
+        numerai.submitted_csv(submitted)
+    assert count(box, "get") == 1
+
+
+@pytest.mark.parametrize("message", ["Submission not found", "no such scope: read_submission_info"])
+def test_a_submission_that_is_refused_is_asked_for_once(
+    numerai: Numerai, box: Sandbox, submitted: str, message: str
+) -> None:
+    box.faults.add(where="submissionDownloadAuth", kind="graphql_error", message=message)
+    with pytest.raises(RefusedError, match=message):
+        numerai.submitted_csv(submitted)
+    assert count(box, "submissionDownloadAuth") == 1
+
+
+def test_a_token_that_is_refused_is_told_for_a_submission_too(
+    numerai: Numerai, box: Sandbox, submitted: str
+) -> None:
+    box.faults.add(where="submissionDownloadAuth", kind="graphql_error", message="invalid token")
+    with pytest.raises(TokenError):
+        numerai.submitted_csv(submitted)
+
+
+def test_a_submission_without_an_address_is_refused(
+    numerai: Numerai, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numerai, "_request", lambda *_, **__: {"submissionDownloadAuth": None})
+    with pytest.raises(RefusedError, match="has no file of submission s-1"):
+        numerai.submitted_csv("s-1")
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 412])
 def test_an_address_that_refuses_the_file_is_not_asked_again(
     numerai: Numerai, box: Sandbox, ticket: Ticket, csv: Path, status: int
@@ -435,6 +569,18 @@ def test_no_error_names_the_token_or_a_signature(
     text = " ".join(map(repr, chain))
     assert "X-Amz" not in text
     assert box.secret_key not in text
+
+
+def test_what_is_told_of_a_download_has_no_signature(
+    numerai: Numerai, box: Sandbox, submitted: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    box.faults.add(where="get", kind="reset", times=None)
+    with pytest.raises(UnavailableError) as caught:
+        numerai.submitted_csv(submitted)
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("job")]
+    assert ours
+    assert "X-Amz" not in " ".join([*ours, *map(repr, (caught.value, caught.value.__cause__))])
 
 
 def test_a_netrc_does_not_replace_the_token(

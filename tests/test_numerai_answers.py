@@ -43,6 +43,7 @@ MODEL: dict[str, Any] = {
         "errorInfo": None,
         "round": {"number": 1400, "tournament": 8},
     },
+    "latestSignalsSubmissionV2": None,
 }
 DATA: dict[str, Any] = {
     "account": {"username": "drake", "models": [MODEL]},
@@ -117,6 +118,38 @@ def test_a_hosted_model_is_one_whatever_its_pickle_is_called() -> None:
         upload = pickle
         data = changed(lambda d, p=upload: d["account"]["models"][0].update(computePickleUpload=p))
         assert state(data).slots[0].hosted == wanted
+
+
+def verdict(of: str) -> dict[str, Any]:
+    return {**MODEL["latestSubmissionV2"], "id": of}
+
+
+@pytest.mark.parametrize(
+    ("tournament", "plain", "signals", "expected"),
+    [
+        (8, verdict("plain"), None, "plain"),
+        (8, verdict("plain"), verdict("signals"), "plain"),
+        (8, None, verdict("signals"), None),
+        (11, None, verdict("signals"), "signals"),
+        (11, verdict("plain"), verdict("signals"), "signals"),
+        (11, verdict("plain"), None, "plain"),
+        (11, None, None, None),
+        (12, verdict("plain"), None, "plain"),
+    ],
+)
+def test_the_verdict_is_that_of_the_models_own_tournament(
+    tournament: int,
+    plain: dict[str, Any] | None,
+    signals: dict[str, Any] | None,
+    expected: str | None,
+) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["account"]["models"][0].update(
+            tournament=tournament, latestSubmissionV2=plain, latestSignalsSubmissionV2=signals
+        )
+
+    latest = state(changed(change)).slots[0].latest
+    assert (None if latest is None else latest.id) == expected
 
 
 def test_a_round_may_have_no_end_yet() -> None:

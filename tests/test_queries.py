@@ -22,14 +22,17 @@ ROOT_FIELDS = {
     "listDatasets",
     "dataset",
     "submissionUploadAuth",
+    "submissionUploadSignalsAuth",
+    "submissionDownloadAuth",
     "createSubmission",
+    "createSignalsSubmission",
 }
 
 
 @pytest.fixture
 def sent(
     numerai: Numerai,
-    box_world: BoxWorld,
+    request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> list[str]:
@@ -51,17 +54,15 @@ def sent(
     numerai.token_info()
     with numerai.dataset("classic", 1400, "v5.3/features.json").open(offset=0, etag=None):
         pass
-    slot = next(slot for slot in state.slots if slot.tournament == "classic")
-    ticket = numerai.upload_ticket(slot, "p.csv")
-    numerai.put(ticket, written(tmp_path, box_world.good_csv()))
-    numerai.create(ticket)
-    return texts
-
-
-@pytest.fixture
-def box_world(request: pytest.FixtureRequest) -> BoxWorld:
     get = request.getfixturevalue
-    return BoxWorld(get("clock"), get("box"), get("transport"))
+    for tournament in NUMBERS:
+        slot = next(slot for slot in state.slots if slot.tournament == tournament)
+        world = BoxWorld(get("clock"), get("box"), get("transport"), tournament)
+        ticket = numerai.upload_ticket(slot, "p.csv")
+        numerai.put(ticket, written(tmp_path, world.good_csv()))
+        receipt = numerai.create(ticket, data_datestamp=20261102)
+        numerai.submitted_csv(receipt.submission_id)
+    return texts
 
 
 def root_fields(text: str) -> set[str]:
@@ -101,6 +102,11 @@ def test_the_sandboxs_schema_says_nothing_that_the_services_does_not(shared: Pat
         assert isinstance(known, graphql.GraphQLObjectType)
         for field in type_.fields:
             assert str(type_.fields[field].type) == str(known.fields[field].type), (name, field)
+
+
+def test_the_published_types_are_all_that_the_job_may_ask_for(sent: list[str]) -> None:
+    for text in sent:
+        assert "firstEffectiveDate" not in text
 
 
 def test_the_account_and_all_rounds_are_one_query(sent: list[str]) -> None:

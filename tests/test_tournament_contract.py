@@ -17,20 +17,25 @@ from job.errors import (
     UnavailableError,
 )
 from job.round_state import Fresh, Lacking, current_round, find_upload, freshness, upload_name
-from job.tournament import Receipt, Round, Slot, Ticket
+from job.tournament import NUMBERS, Receipt, Round, Slot, Ticket
 from tests.clock import FakeClock
-from tests.worlds import BAD_CSV, LIVE, BoxWorld, FakeWorld, World, written
+from tests.worlds import BAD_CSV, BoxWorld, FakeWorld, World, written
 
 Upload = Callable[..., tuple[Ticket, Receipt]]
 
 
+@pytest.fixture(params=NUMBERS)
+def tournament(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(params=["fake", "adapter"])
-def world(request: pytest.FixtureRequest, clock: FakeClock) -> World:
+def world(request: pytest.FixtureRequest, clock: FakeClock, tournament: str) -> World:
     if request.param == "fake":
-        world: World = FakeWorld(clock)
+        world: World = FakeWorld(clock, tournament)
     else:
         get = request.getfixturevalue
-        world = BoxWorld(clock, get("box"), get("transport"))
+        world = BoxWorld(clock, get("box"), get("transport"), tournament)
     world.add_model("mallard")
     return world
 
@@ -51,7 +56,7 @@ def ticket_of(world: World) -> Ticket:
 
 
 def round_of(world: World) -> Round:
-    found = current_round(world.numerai.open_rounds("classic"), world.clock.now())
+    found = current_round(world.numerai.open_rounds(world.tournament), world.clock.now())
     assert found is not None
     return found
 
@@ -61,7 +66,7 @@ def state_of(world: World) -> Fresh | Lacking:
 
 
 def read(world: World, *, offset: int = 0, etag: str | None = None) -> tuple[int, str, bytes]:
-    source = world.numerai.dataset("classic", 1400, LIVE)
+    source = world.numerai.dataset(world.tournament, world.first_round, world.live)
     with source.open(offset=offset, etag=etag) as body:
         assert body.etag is not None
         return body.start, body.etag, b"".join(body.chunks)
@@ -69,12 +74,13 @@ def read(world: World, *, offset: int = 0, etag: str | None = None) -> tuple[int
 
 def test_one_question_tells_the_models_and_the_open_rounds(world: World) -> None:
     before = world.numerai.api_requests
-    state = world.numerai.account_state(["classic"])
+    state = world.numerai.account_state([world.tournament])
     assert world.numerai.api_requests == before + 1
-    assert state.slot(tournament="classic", name="MALLARD") is not None
-    assert state.slot(tournament="signals", name="mallard") is None
-    assert [round_.number for round_ in state.rounds["classic"]] == [1400]
-    assert state.rounds["classic"] == world.numerai.open_rounds("classic")
+    for name in NUMBERS:
+        found = state.slot(tournament=name, name="MALLARD")
+        assert (found is not None) == (name == world.tournament)
+    assert [round_.number for round_ in state.rounds[world.tournament]] == [world.first_round]
+    assert state.rounds[world.tournament] == world.numerai.open_rounds(world.tournament)
 
 
 def test_a_round_is_on_time_for_an_hour_and_open_for_a_day(world: World) -> None:
@@ -93,7 +99,7 @@ def test_a_model_lacks_its_submission_until_one_is_made(world: World, upload: Up
     assert not fresh.late
     assert fresh.submission.id == receipt.submission_id
     assert fresh.submission.filename == ticket.filename
-    assert receipt.round_number == 1400
+    assert receipt.round_number == world.first_round
 
 
 def test_a_submission_is_found_by_the_name_on_its_ticket(world: World, upload: Upload) -> None:
@@ -108,12 +114,12 @@ def test_a_submission_is_found_by_the_name_on_its_ticket(world: World, upload: U
 
 def test_a_ticket_keeps_the_name_that_the_file_was_given(world: World) -> None:
     ticket = ticket_of(world)
-    assert ticket.filename.startswith("mallard_1400-")
+    assert ticket.filename.startswith(f"mallard_{world.first_round}-")
     assert ticket.filename.endswith(".csv")
 
 
 def test_a_ticket_tells_the_rounds_that_are_open_just_then(world: World) -> None:
-    assert [round_.number for round_ in ticket_of(world).rounds] == [1400]
+    assert [round_.number for round_ in ticket_of(world).rounds] == [world.first_round]
     world.clock.move(60.0)
     turned = world.turn()
     assert [round_.number for round_ in ticket_of(world).rounds] == [turned]
@@ -124,8 +130,10 @@ def test_a_receipt_names_the_round_that_took_the_file(world: World, tmp_path: Pa
     world.numerai.put(ticket, written(tmp_path, world.good_csv()))
     world.clock.move(60.0)
     turned = world.turn()
-    assert world.numerai.create(ticket).round_number == turned == 1401
-    assert state_of(world) == Lacking("its submission was made from the data of round 1400")
+    assert world.numerai.create(ticket).round_number == turned == world.first_round + 1
+    assert state_of(world) == Lacking(
+        f"its submission was made from the data of round {world.first_round}"
+    )
 
 
 def test_a_refused_file_shows_as_failed_with_the_reason(world: World, upload: Upload) -> None:
@@ -169,6 +177,51 @@ def test_a_submission_may_take_a_moment_to_show(world: World, upload: Upload) ->
     assert find_upload(world.slot("mallard"), ticket.filename) is None
     world.clock.move(31.0)
     assert find_upload(world.slot("mallard"), ticket.filename) is not None
+
+
+def test_what_was_submitted_can_be_read_again(world: World, upload: Upload) -> None:
+    _, receipt = upload()
+    upload(BAD_CSV)
+    before = world.numerai.api_requests, world.numerai.bytes_downloaded
+    csv = world.numerai.submitted_csv(receipt.submission_id)
+    assert csv == world.good_csv()
+    after = world.numerai.api_requests, world.numerai.bytes_downloaded
+    assert after == (before[0] + 1, before[1] + len(csv))
+
+
+def test_a_submission_that_is_not_known_cannot_be_read(world: World) -> None:
+    with pytest.raises(RefusedError):
+        world.numerai.submitted_csv("no-such-submission")
+
+
+def test_a_token_that_may_not_read_submissions_is_refused_just_that(
+    world: World, upload: Upload
+) -> None:
+    _, receipt = upload()
+    world.forbid_reading()
+    with pytest.raises(RefusedError):
+        world.numerai.submitted_csv(receipt.submission_id)
+    assert isinstance(world.slot("mallard"), Slot)
+
+
+@pytest.mark.parametrize("datestamp", [None, 20261030])
+def test_the_day_of_lagged_data_is_told(
+    world: World, tmp_path: Path, datestamp: int | None
+) -> None:
+    ticket = ticket_of(world)
+    world.numerai.put(ticket, written(tmp_path, world.good_csv()))
+    world.numerai.create(ticket, data_datestamp=datestamp)
+    assert world.datestamps() == [datestamp]
+
+
+def test_a_model_of_the_same_name_elsewhere_is_another(world: World, upload: Upload) -> None:
+    upload()
+    others = [name for name in NUMBERS if name != world.tournament]
+    mine, world.tournament = world.tournament, others[0]
+    world.add_model("mallard")
+    assert world.slot("mallard").latest is None
+    world.tournament = mine
+    assert world.slot("mallard").latest is not None
 
 
 @pytest.mark.parametrize("done", [True, False], ids=["carried out", "not carried out"])
@@ -221,8 +274,8 @@ def test_between_rounds_none_is_open_and_nothing_is_taken(world: World, tmp_path
     world.numerai.put(ticket, written(tmp_path, world.good_csv()))
     world.clock.move(60.0)
     world.close()
-    assert world.numerai.open_rounds("classic") == ()
-    assert world.numerai.account_state(["classic"]).rounds["classic"] == ()
+    assert world.numerai.open_rounds(world.tournament) == ()
+    assert world.numerai.account_state([world.tournament]).rounds[world.tournament] == ()
     with pytest.raises(RoundTurnedError):
         world.numerai.create(ticket)
     assert world.made() == []
@@ -240,9 +293,9 @@ def test_a_dataset_that_has_changed_comes_whole(world: World) -> None:
 
 
 def test_a_dataset_that_is_not_published_is_not_ready(world: World) -> None:
-    assert LIVE in world.numerai.datasets("classic", 1400)
+    assert world.live in world.numerai.datasets(world.tournament, world.first_round)
     world.withhold()
-    assert LIVE not in world.numerai.datasets("classic", None)
+    assert world.live not in world.numerai.datasets(world.tournament, None)
     with pytest.raises(NotReadyError, match="live"):
         read(world)
 
@@ -251,7 +304,7 @@ def test_requests_and_bytes_are_counted(world: World) -> None:
     _, _, content = read(world)
     assert world.numerai.bytes_downloaded == len(content)
     before = world.numerai.api_requests
-    world.numerai.open_rounds("classic")
+    world.numerai.open_rounds(world.tournament)
     assert world.numerai.api_requests == before + 1
 
 
@@ -265,9 +318,10 @@ def test_a_refused_token_is_no_models_fault(world: World) -> None:
     slot = world.slot("mallard")
     world.refuse_token()
     for ask in (
-        lambda: world.numerai.account_state(["classic"]),
+        lambda: world.numerai.account_state([world.tournament]),
         world.numerai.token_info,
         lambda: world.numerai.upload_ticket(slot, "mallard_1400.csv"),
+        lambda: world.numerai.submitted_csv("s-1"),
     ):
         with pytest.raises(TokenError) as caught:
             ask()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from job.errors import (
 )
 from job.numerai import answers, queries
 from job.numerai.graphql import read_graphql
-from job.numerai.presigned import DatasetSource, check_stored
+from job.numerai.presigned import DatasetSource, check_stored, read_whole
 from job.numerai.transport import Transport, host_of, server_time
 from job.retry import Retry
 from job.tournament import (
@@ -39,6 +40,9 @@ from job.tournament import (
     Ticket,
     TokenInfo,
 )
+
+SUBMISSION_BYTES = 32 * 2**20
+"""What a submission may hold that is read again."""
 
 
 class Numerai(Api):
@@ -73,16 +77,13 @@ class Numerai(Api):
         """Bytes of objects received so far."""
         return self._transport.bytes_downloaded
 
-    @contextmanager
-    def giving_up_at(self, moment: float | None) -> Iterator[None]:
-        """Bounds retries inside the context by a monotonic moment; None leaves them to their
+    def giving_up_at(self, moment: float | None) -> Numerai:
+        """The same service, with retries that end at a monotonic moment; None leaves them to their
         patience.
         """
-        before, self._retry = self._retry, replace(self._retry, until=moment)
-        try:
-            yield
-        finally:
-            self._retry = before
+        view = copy(self)
+        view._retry = replace(self._retry, until=moment)
+        return view
 
     def raw_query(
         self,
@@ -176,7 +177,7 @@ class Numerai(Api):
         """Leave to upload, together with the rounds that are open just then: one request."""
         with _round_may_turn():
             data = self._request(
-                queries.TICKET,
+                queries.ticket(slot.tournament),
                 filename=filename,
                 tournament=NUMBERS[slot.tournament],
                 modelId=slot.id,
@@ -200,30 +201,59 @@ class Numerai(Api):
             what=f"{host_of(ticket.url)} did not take the upload",
         )
 
-    def create(self, ticket: Ticket) -> Receipt:
+    def create(self, ticket: Ticket, *, data_datestamp: int | None = None) -> Receipt:
         """Registers the stored file, one try: whether it was carried out matters to the caller."""
         slot = ticket.slot
         variables = {
             "filename": ticket.filename,
             "tournament": NUMBERS[slot.tournament],
             "modelId": slot.id,
+            "dataDatestamp": data_datestamp,
         }
+        query = queries.create(slot.tournament)
         try:
             with _round_may_turn():
-                data = self._send(queries.CREATE, variables, authorization=True)["data"]
+                data = self._send(query, variables, authorization=True)["data"]
         except TransientError as error:
             if error.maybe_done:
                 raise ReplyLostError(
                     f"no answer to the submission of {slot.name}", *error.lines()
                 ) from error
             raise
-        row = data.get("createSubmission")
+        row = data.get("made")
         if not row or not row.get("id"):
             raise ReplyLostError(f"Numerai gave no id for the submission of {slot.name}")
         number = (row.get("round") or {}).get("number")
         return Receipt(
             submission_id=str(row["id"]), round_number=None if number is None else int(number)
         )
+
+    def submitted_csv(self, submission_id: str) -> bytes:
+        """The file of a submission, whole. numerapi takes a truncated one, and keeps an old one."""
+        source = DatasetSource(
+            f"the file of submission {submission_id}",
+            transport=self._transport,
+            fresh_url=lambda: self._download_url(submission_id),
+        )
+        return self._retry(
+            lambda: read_whole(source, most=SUBMISSION_BYTES),
+            what=f"{source.name} could not be downloaded",
+        )
+
+    def _download_url(self, submission_id: str) -> str:
+        """A fresh presigned URL; raises `RefusedError` where Numerai gives none."""
+        try:
+            data = self._request(queries.DOWNLOAD, id=submission_id)
+        except TokenError as error:
+            if "scope" not in error.what:
+                raise
+            raise RefusedError(
+                error.what, hint="reading submissions needs the scope read_submission_info"
+            ) from error
+        found = data.get("submissionDownloadAuth") or {}
+        if not found.get("url"):
+            raise RefusedError(f"Numerai has no file of submission {submission_id}")
+        return str(found["url"])
 
     def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The answer to a question; one that is refused is no model's fault, and leaves it open."""

@@ -69,6 +69,8 @@ def _slot(row: Mapping[str, Json]) -> Slot | None:
         return None
     hosted = row.get("computePickleUpload")
     latest = row.get("latestSubmissionV2")
+    if tournament == "signals":
+        latest = row.get("latestSignalsSubmissionV2") or latest
     return Slot(
         id=str(row["id"]),
         name=str(row["name"]),

@@ -4,6 +4,7 @@ offset.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import requests
 
 from job.errors import TransientError, UnavailableError
 from job.numerai.transport import Answer, Transport, host_of, retry_after
-from job.tournament import Body
+from job.tournament import Body, Source
 
 MD5 = re.compile(r"[0-9a-fA-F]{32}")
 RANGE_NOT_SATISFIABLE = 416
@@ -30,8 +31,32 @@ def check_stored(answer: Answer) -> None:
     )
 
 
+def read_whole(source: Source, *, most: int) -> bytes:
+    """The bytes of an object in one go, checked against its length and its MD5 where it tells them.
+
+    Raises `TransientError` when they are not whole, `UnavailableError` for more than `most`.
+    """
+    content = bytearray()
+    with source.open(offset=0, etag=None) as body:
+        if (body.total or 0) > most:
+            raise UnavailableError(f"{source.name} is larger than {most:,} bytes")
+        for chunk in body.chunks:
+            content += chunk
+            if len(content) > most:
+                raise UnavailableError(f"{source.name} is larger than {most:,} bytes")
+    if body.total is not None and len(content) != body.total:
+        raise TransientError(f"{source.name} ended after {len(content):,} of {body.total:,} bytes")
+    if body.md5 is not None and body.md5 != _md5_of(content):
+        raise TransientError(f"{source.name} came with wrong bytes (MD5)")
+    return bytes(content)
+
+
+def _md5_of(content: bytearray) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 class DatasetSource:
-    """A dataset that can be read from any offset, with a fresh URL whenever the last one has
+    """An object that can be read from any offset, with a fresh URL whenever the last one has
     expired.
     """
 

@@ -3,32 +3,49 @@ serves.
 """
 
 ROUND = "{ number openTime closeTime closeStakingTime }"
-MODELS = """
+VERDICT = "{ id filename status errorInfo round { number tournament } }"
+MODELS = f"""
   username
-  models {
+  models {{
     id name tournament archived submissionWebhook
-    computePickleUpload { id filename }
-    latestSubmissions(latestNRounds: 2) { id filename roundNumber status timestamp }
-    latestSubmissionV2 { id filename status errorInfo round { number tournament } }
-  }"""
-TICKET = f"""
+    computePickleUpload {{ id filename }}
+    latestSubmissions(latestNRounds: 2) {{ id filename roundNumber status timestamp }}
+    latestSubmissionV2 {VERDICT}
+    latestSignalsSubmissionV2 {VERDICT}
+  }}"""
+_TICKET = f"""
 query($filename: String!, $tournament: Int!, $modelId: ID) {{
-  ticket: submissionUploadAuth(filename: $filename, tournament: $tournament, modelId: $modelId) {{
+  ticket: FIELD(filename: $filename, tournament: $tournament, modelId: $modelId) {{
     filename url
   }}
   rounds(tournament: $tournament, status: OPEN) {ROUND}
 }}"""
-CREATE = """
-mutation($filename: String!, $tournament: Int!, $modelId: ID) {
-  createSubmission(
-    filename: $filename, tournament: $tournament, modelId: $modelId, source: "numerai-job"
+_CREATE = """
+mutation($filename: String!, $tournament: Int!, $modelId: ID, $dataDatestamp: Int) {
+  made: FIELD(
+    filename: $filename, tournament: $tournament, modelId: $modelId, source: "numerai-job",
+    dataDatestamp: $dataDatestamp
   ) {
     id round { number }
   }
 }"""
+DOWNLOAD = "query($id: ID!) { submissionDownloadAuth(id: $id) { filename url } }"
 DATASET = """
 query($filename: String!, $round: Int, $tournament: Int) {
   dataset(filename: $filename, round: $round, tournament: $tournament)
 }"""
 DATASETS = """
 query($round: Int, $tournament: Int) { listDatasets(round: $round, tournament: $tournament) }"""
+
+
+def ticket(tournament: str) -> str:
+    """Leave to upload; Signals has a call of its own."""
+    signals = tournament == "signals"
+    field = "submissionUploadSignalsAuth" if signals else "submissionUploadAuth"
+    return _TICKET.replace("FIELD", field)
+
+
+def create(tournament: str) -> str:
+    """The registration of an uploaded file; Signals has a call of its own."""
+    signals = tournament == "signals"
+    return _CREATE.replace("FIELD", "createSignalsSubmission" if signals else "createSubmission")
