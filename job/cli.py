@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from job import __version__
+from job.flags import EXAMPLES, FLAGS
 from job.units import perhaps
 from job.variables import variables_help
 
@@ -26,6 +27,9 @@ COMMANDS = {
     "run": "submit what lacks a submission (the default)",
     "status": "show each model's state in the round that is open",
     "check": "find everything that can be known to be wrong before a round",
+    "init": "write a manifest skeleton from the models of your account",
+    "add": "try a model and put it into the manifest",
+    "predict": "write one model's predictions to a file; no account needed",
     "demo": "show the job at work on a sandbox, without an account",
 }
 
@@ -59,46 +63,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"numerai-job {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    adders = {"run": _run_flags, "status": _status_flags}
     for name, text in COMMANDS.items():
         command = commands.add_parser(
             name,
             help=text,
             description=text.capitalize() + ".",
-            epilog="`numerai-job --help` lists the environment's variables and the exit codes.",
+            epilog=_epilog(name),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        adders.get(name, lambda _: None)(command)
+        if name in FLAGS:
+            FLAGS[name](command)
     return parser
 
 
-def _run_flags(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="do everything but the upload; the CSV files stay, and the summary says where",
-    )
-    command.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="only this model; may be given several times",
-    )
-    command.add_argument(
-        "--force",
-        action="store_true",
-        help="submit again, on time, although submitted",
-    )
-    command.add_argument(
-        "--wait",
-        metavar="DURATION",
-        help="wait so long for a round to be open for on-time submission with its data ready",
-    )
-    command.add_argument(
-        "--json", action="store_true", help="print the run record as one line on stdout"
-    )
-
-
-def _status_flags(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print it as one line of JSON")
+def _epilog(command: str) -> str:
+    example = EXAMPLES.get(command, "")
+    more = "`numerai-job --help` lists the environment's variables and the exit codes."
+    return f"{example}\n\n{more}" if example else more

@@ -1,0 +1,110 @@
+"""`add`: a model is tried as in a round, then put into the manifest."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
+
+from job.artifacts import Artifacts
+from job.commands.prepare import start_logging
+from job.entry import REFUSED, Draft, draft_of, flag_faults
+from job.errors import Exit, ModelError, UsageError
+from job.files import disk_errors
+from job.manifest import find_manifest
+from job.manifest.editing import add_model
+from job.output import say
+from job.placing import Place, place_of, settle, staged
+from job.settings import Settings
+from job.sidecar import sidecar_path, write_sidecar
+from job.trial import Bench, Trial, scratch_folder
+from job.trial_report import sidecar_of, told
+from job.validate import Checked
+
+log = logging.getLogger(__name__)
+
+
+def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
+    """Adds the model, or raises what speaks against it, with nothing changed."""
+    settings = Settings.from_env(environ, credentials=False)
+    if faults := list(flag_faults(args, environ)):
+        raise UsageError(REFUSED, faults)
+    place = place_of(Path(args.path), name=args.name, models_dir=settings.models_dir)
+    path = _manifest_path(settings)
+    draft = draft_of(args, place, path=path, models_dir=settings.models_dir)
+    start_logging(settings, [environ[name] for name in draft.model.env])
+    for folder in {path.parent, settings.models_dir, place.target.parent}:
+        _check_writable(folder)
+    with scratch_folder() as scratch, staged(place, models_dir=settings.models_dir) as copy:
+        bench = Bench.of(settings, draft.manifest, environ, data=args.data)
+        trial, checked = _tried(bench, draft, copy, scratch)
+        say("\n".join(told(trial, checked)))
+        sidecar = sidecar_of(trial, checked, sha256=place.sha256, now=datetime.now(UTC))
+        with _taken_back_unless_done(place):
+            settle(place, copy)
+            if "sha256" in draft.entry:
+                write_sidecar(place.target, sidecar)
+            add_model(path, draft.entry, replace=draft.before is not None)
+    _say_done(place, draft)
+    return Exit.OK
+
+
+def _manifest_path(settings: Settings) -> Path:
+    """The manifest's file; where it is to be, if there is none yet."""
+    try:
+        return find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
+    except UsageError:
+        return settings.models_dir / settings.manifest
+
+
+def _check_writable(folder: Path) -> None:
+    """Rather before the trial than after it. Raises `UnavailableError`."""
+    if folder.is_dir():
+        with disk_errors(f"cannot write into {folder}"), NamedTemporaryFile(dir=folder):
+            pass
+
+
+def _tried(bench: Bench, draft: Draft, copy: Path, scratch: Path) -> tuple[Trial, Checked]:
+    """The trial of the file that is going to be used, under whatever name it has now."""
+    model = draft.model
+    log.info("%s: loading %s, then predicting", model.name, copy.name)
+    try:
+        artifact = Artifacts(copy.parent).get(replace(model, artifact=PurePosixPath(copy.name)))
+        trial = bench.attempt(model, artifact, scratch)
+        artifact.check_unchanged()
+        return trial, trial.judge()
+    except ModelError as error:
+        what = f"{model.name} is not added: {error.what}"
+        raise ModelError(what, *error.why, hint=error.hint) from error
+
+
+@contextmanager
+def _taken_back_unless_done(place: Place) -> Iterator[None]:
+    """Removes what was put into the models root when the rest cannot be done."""
+    was_there = place.target.exists()
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            sidecar_path(place.target).unlink(missing_ok=True)
+            remove = shutil.rmtree if place.target.is_dir() else os.unlink
+            with suppress(OSError):
+                remove(place.target)
+        raise
+
+
+def _say_done(place: Place, draft: Draft) -> None:
+    if place.copied:
+        say(f"copied to {place.target}")
+    verb = "added to" if draft.before is None else "exchanged in"
+    model = draft.model
+    say(f"{model.name} ({model.tournament}, {model.format}): {verb} {draft.path}")
+    if draft.kept:
+        say(f"kept from its entry before: {', '.join(draft.kept)}")

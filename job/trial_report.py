@@ -1,0 +1,147 @@
+"""What a trial has shown, in words and as the note that stays beside the artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from job.churn import rank_correlation
+from job.data import read_column
+from job.errors import JobError
+from job.figures import held_back
+from job.model_spec import Features, FeatureSet, Limits, ModelSpec
+from job.sidecar import Sidecar, TrialNote, freeze
+from job.trial import Trial
+from job.trial_files import MADE_UP
+from job.universe import dataset_name
+from job.validate import RULES, Checked, read_predictions
+from job.workers.ends import size
+
+SHOWN_LIBRARIES = {
+    "lightgbm": ("lightgbm",),
+    "xgboost": ("xgboost",),
+    "catboost": ("catboost",),
+    "onnx": ("onnxruntime",),
+    "keras": ("keras",),
+}
+USUAL_LIBRARIES = ("numpy", "pandas")
+
+
+def told(trial: Trial, checked: Checked) -> list[str]:
+    """The figures in lines of text, and what they cannot say."""
+    data = "made-up live data" if trial.files.data == MADE_UP else data_of(trial)
+    spread = f"mean {checked.mean:.3f}, std {checked.std:.3f}"
+    span = f"{checked.min:.3f} to {checked.max:.3f}"
+    return [
+        f"predicted {data}: {checked.rows:,} rows, {spread}, {span}",
+        f"took {taken(trial)}, with {versions(trial)}",
+        *(f"note: {note}" for note in notes(trial, checked)),
+    ]
+
+
+def data_of(trial: Trial) -> str:
+    """`v5.3/live.parquet of round 1400`."""
+    of_round = f" of round {trial.local.round}" if trial.local.round else ""
+    return f"{trial.files.data}{of_round}"
+
+
+def taken(trial: Trial) -> str:
+    """Seconds and memory: `0.4 s (load 0.1, predict 0.3), 210 MiB`."""
+    parts = [f"{name} {seconds:.1f}" for name, seconds in trial.seconds.items() if seconds >= 0.05]
+    total = f"{sum(trial.seconds.values()):.1f} s"
+    memory = f", {size(trial.memory)}" if trial.memory else ""
+    return f"{total} ({', '.join(parts)}){memory}" if parts else f"{total}{memory}"
+
+
+def versions(trial: Trial) -> str:
+    """Python's version, and those of the libraries that the model's format speaks of."""
+    names = ("Python", *SHOWN_LIBRARIES.get(trial.model.format, USUAL_LIBRARIES))
+    return ", ".join(f"{name} {trial.versions[name]}" for name in names if name in trial.versions)
+
+
+def notes(trial: Trial, checked: Checked) -> Iterator[str]:
+    """What the user should know before the first round."""
+    model = trial.model
+    yield from trial.files.notes
+    if trial.files.data == MADE_UP:
+        if model.format == "predictions":
+            yield "its ids were not compared with live ones: no live data are here"
+        if model.limits != Limits() or model.guard is not None:
+            yield "its limits and its guard were not tried: no live data are here"
+    else:
+        yield from _figures(trial, checked)
+    for asked, names in _asked(trial):
+        if isinstance(asked, FeatureSet) and names is None:
+            yield f"no features.json is here, so which features {asked.name!r} has is not frozen"
+
+
+def _asked(trial: Trial) -> tuple[tuple[Features | None, Sequence[str] | None], ...]:
+    """What the manifest says of features and of neutralizers, and what it means here."""
+    against = trial.model.neutralize
+    return (
+        (trial.model.features, trial.features),
+        (against.features if against else None, trial.neutralizers),
+    )
+
+
+def _figures(trial: Trial, checked: Checked) -> Iterator[str]:
+    """What the limits and the guard look at, as far as it can be told here."""
+    model, found = trial.model, dict[str, float]()
+    if model.tournament != "classic":
+        found["coverage"] = checked.rows / len(trial.files.keys)
+        yield f"it covers {found['coverage']:.1%} of the universe"
+    if model.guard is not None:
+        try:
+            found["correlation"] = _correlation(trial)
+        except JobError as error:
+            yield f"its correlation with {model.guard.reference} is not known: {error.what}"
+        else:
+            correlation = found["correlation"]
+            yield f"its rank correlation with {model.guard.reference} is {correlation:.3f}"
+    if reason := held_back(_as_far_as_known(model, found), found):
+        yield f"a run would have it {reason}"
+
+
+def _correlation(trial: Trial) -> float:
+    guard, model = trial.model.guard, trial.model
+    assert guard is not None
+    if "." not in guard.reference:
+        raise JobError("it is another model's prediction")
+    name = dataset_name(model.tournament, model.data_version, guard.reference)
+    reference = read_column(trial.local.get(name), guard.column, tournament=model.tournament)
+    return rank_correlation(read_predictions(trial.csv, RULES[model.tournament]), reference)
+
+
+def _as_far_as_known(model: ModelSpec, found: dict[str, float]) -> ModelSpec:
+    limits = replace(model.limits, max_churn=None)
+    if "coverage" not in found:
+        limits = replace(limits, min_coverage=None)
+    return replace(model, limits=limits, guard=model.guard if "correlation" in found else None)
+
+
+def sidecar_of(trial: Trial, checked: Checked, *, sha256: str, now: datetime) -> Sidecar:
+    """The note: versions, features as they are now, and the trial itself."""
+    model = trial.model
+    libraries = {name: text for name, text in trial.versions.items() if name != "Python"}
+    features, neutralizers = (
+        None
+        if asked is None or names is None
+        else freeze(asked, data_version=model.data_version, names=names)
+        for asked, names in _asked(trial)
+    )
+    return Sidecar(
+        sha256=sha256,
+        python=trial.versions["Python"],
+        libraries=libraries,
+        features=features,
+        neutralizers=neutralizers,
+        trial=TrialNote(
+            at=now.isoformat(timespec="seconds"),
+            rows=checked.rows,
+            seconds={name: round(value, 4) for name, value in trial.seconds.items()},
+            memory=trial.memory,
+            data=trial.files.data,
+            runtime=model.runtime,
+        ),
+    )
