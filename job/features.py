@@ -23,14 +23,6 @@ class Datasets(Protocol):
         ...
 
 
-class Datasets(Protocol):
-    """Where published files come from: a round's data, or what of them is here."""
-
-    def get(self, filename: str) -> Dataset:
-        """The file; raises `JobError` when it cannot be had."""
-        ...
-
-
 def resolve_features(
     features: Features | None, model: ModelSpec, data: Datasets, *, models_dir: Path
 ) -> list[str] | None:
