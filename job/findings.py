@@ -4,14 +4,16 @@ warnings, or what is well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from job.errors import Exit, JobError, UsageError
 from job.features import features_file
+from job.manifest.values import is_dataset
 from job.model_spec import ModelSpec
 from job.plan import slot_fault
 from job.tournament import AccountState, Slot, TokenInfo
+from job.universe import dataset_name, find_live, live_candidates
 
 NEEDED_SCOPES = ("upload_submission", "read_submission_info", "read_user_info")
 DANGEROUS_SCOPES = ("stake", "withdraw")
@@ -92,18 +94,51 @@ def _webhook(slot: Slot) -> Iterator[Finding]:
         )
 
 
-def dataset_findings(models: Iterable[ModelSpec], listed: Collection[str]) -> Iterator[Finding]:
-    """Whether the files that the models will need are published."""
-    needed = dict.fromkeys(name for model in models for name in _datasets(model))
-    for name in needed:
+def env_findings(models: Iterable[ModelSpec], environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether the variables that models are to be given are set."""
+    for model in models:
+        missing = [name for name in model.env if not environ.get(name)]
+        if missing:
+            text = f"{model.name}: is to be given {', '.join(missing)}, not set in the environment"
+            yield Finding("fault", text, Exit.MODELS_FAILED)
+        elif model.env:
+            yield ok(f"{model.name}: {', '.join(model.env)} set")
+
+
+def dataset_findings(
+    models: Iterable[ModelSpec], listed: Collection[str], *, tournament: str
+) -> Iterator[Finding]:
+    """Whether the files that a tournament's models will need are published, and which of those
+    that may be its live data is.
+    """
+    models = [model for model in models if model.tournament == tournament]
+    for version in dict.fromkeys(model.data_version for model in models):
+        yield _live(tournament, version, listed)
+    for name in dict.fromkeys(name for model in models for name in _datasets(model)):
         if name in listed:
             yield ok(f"dataset {name}")
         else:
-            text = f"dataset {name} is not among those that Numerai lists; is data_version right?"
-            yield Finding("fault", text, Exit.UNAVAILABLE)
+            yield _unlisted(f"dataset {name} is")
+
+
+def _live(tournament: str, version: str, listed: Collection[str]) -> Finding:
+    name = find_live(listed, tournament=tournament, version=version)
+    if name is None:
+        candidates = live_candidates(tournament, version)
+        if len(candidates) == 1:
+            return _unlisted(f"dataset {candidates[0]} is")
+        return _unlisted(f"{tournament} universe {' and '.join(candidates)} are")
+    return ok(f"dataset {name}" if tournament == "classic" else f"{tournament} universe {name}")
+
+
+def _unlisted(what: str) -> Finding:
+    text = f"{what} not among those that Numerai lists; is data_version right?"
+    return Finding("fault", text, Exit.UNAVAILABLE)
 
 
 def _datasets(model: ModelSpec) -> Iterator[str]:
+    """Those that are known to be needed before the model is loaded, but for its live data."""
     if (features := features_file(model)) is not None:
         yield features
-    yield f"{model.data_version}/live.parquet"
+    if model.guard is not None and is_dataset(model.guard.reference):
+        yield dataset_name(model.tournament, model.data_version, model.guard.reference)

@@ -39,7 +39,7 @@ class Place:
 
 
 def place_of(path: Path, *, name: str, models_dir: Path) -> Place:
-    """Where `path` belongs: where it is, if that is in the models root, else under the model's name.
+    """Where `path` belongs: where it is, if in the models root, else there under the model's name.
     What is there with other bytes is never replaced: the new one gets a name of its own, so that a
     run meets either the old model or the new one.
 

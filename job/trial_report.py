@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from job.churn import rank_correlation
 from job.data import read_column
-from job.errors import JobError
+from job.errors import JobError, ModelError
+from job.features import resolve_features
 from job.figures import held_back
+from job.findings import Finding, ok, warning
 from job.model_spec import Features, FeatureSet, Limits, ModelSpec
-from job.sidecar import Sidecar, TrialNote, freeze
+from job.sidecar import Frozen, Sidecar, TrialNote, freeze
 from job.trial import Trial
 from job.trial_files import MADE_UP
+from job.trial_names import FEATURES
 from job.universe import dataset_name
 from job.validate import RULES, Checked, read_predictions
 from job.workers.ends import size
@@ -36,7 +40,7 @@ def told(trial: Trial, checked: Checked) -> list[str]:
     return [
         f"predicted {data}: {checked.rows:,} rows, {spread}, {span}",
         f"took {taken(trial)}, with {versions(trial)}",
-        *(f"note: {note}" for note in notes(trial, checked)),
+        *(f"{_heading(note)}: {note.text}" for note in notes(trial, checked)),
     ]
 
 
@@ -47,11 +51,11 @@ def data_of(trial: Trial) -> str:
 
 
 def taken(trial: Trial) -> str:
-    """Seconds and memory: `0.4 s (load 0.1, predict 0.3), 210 MiB`."""
+    """Seconds and memory: `1.4 s (load 0.6, predict 0.8), 210 MiB`."""
     parts = [f"{name} {seconds:.1f}" for name, seconds in trial.seconds.items() if seconds >= 0.05]
-    total = f"{sum(trial.seconds.values()):.1f} s"
     memory = f", {size(trial.memory)}" if trial.memory else ""
-    return f"{total} ({', '.join(parts)}){memory}" if parts else f"{total}{memory}"
+    shown = f" ({', '.join(parts)})" if parts else ""
+    return f"{sum(trial.seconds.values()):.2f} s{shown}{memory}"
 
 
 def versions(trial: Trial) -> str:
@@ -60,54 +64,76 @@ def versions(trial: Trial) -> str:
     return ", ".join(f"{name} {trial.versions[name]}" for name in names if name in trial.versions)
 
 
-def notes(trial: Trial, checked: Checked) -> Iterator[str]:
-    """What the user should know before the first round."""
+def notes(trial: Trial, checked: Checked) -> Iterator[Finding]:
+    """What the user should know before the first round; warnings are what a round would stop at."""
     model = trial.model
-    yield from trial.files.notes
+    yield from map(ok, trial.files.notes)
     if trial.files.data == MADE_UP:
         if model.format == "predictions":
-            yield "its ids were not compared with live ones: no live data are here"
+            yield ok("its ids were not compared with live ones: no live data are here")
         if model.limits != Limits() or model.guard is not None:
-            yield "its limits and its guard were not tried: no live data are here"
+            yield ok("its limits and its guard were not tried: no live data are here")
     else:
         yield from _figures(trial, checked)
-    for asked, names in _asked(trial):
-        if isinstance(asked, FeatureSet) and names is None:
-            yield f"no features.json is here, so which features {asked.name!r} has is not frozen"
+    yield from _features(trial)
 
 
-def _asked(trial: Trial) -> tuple[tuple[Features | None, Sequence[str] | None], ...]:
-    """What the manifest says of features and of neutralizers, and what it means here."""
+def _heading(note: Finding) -> str:
+    return "note" if note.kind == "ok" else note.kind
+
+
+def _features(trial: Trial) -> Iterator[Finding]:
+    """Whether the sets of features are known, and still what they were when they were frozen."""
     against = trial.model.neutralize
-    return (
+    for asked, names in (
         (trial.model.features, trial.features),
         (against.features if against else None, trial.neutralizers),
-    )
+    ):
+        if not isinstance(asked, FeatureSet):
+            continue
+        if names is None:
+            why = "no features.json is here"
+            yield ok(f"{why}, so which features {asked.name!r} has is not frozen")
+        elif list(names) != _names_now(asked, list(names), trial):
+            yield warning(
+                f"{asked.name!r} had other features when the model was added than it has now; "
+                "those of then are used"
+            )
 
 
-def _figures(trial: Trial, checked: Checked) -> Iterator[str]:
+def _names_now(asked: FeatureSet, then: list[str], trial: Trial) -> list[str] | None:
+    """What a set means today: as `then`, where nothing here tells; None if there is no such set."""
+    if trial.local.find(FEATURES) is None:
+        return then
+    try:
+        return resolve_features(asked, trial.model, trial.local, models_dir=Path())
+    except ModelError:
+        return None
+
+
+def _figures(trial: Trial, checked: Checked) -> Iterator[Finding]:
     """What the limits and the guard look at, as far as it can be told here."""
     model, found = trial.model, dict[str, float]()
     if model.tournament != "classic":
         found["coverage"] = checked.rows / len(trial.files.keys)
-        yield f"it covers {found['coverage']:.1%} of the universe"
+        yield ok(f"it covers {found['coverage']:.1%} of the universe")
     if model.guard is not None:
+        reference = model.guard.reference
         try:
             found["correlation"] = _correlation(trial)
         except JobError as error:
-            yield f"its correlation with {model.guard.reference} is not known: {error.what}"
+            yield ok(f"its rank correlation with {reference} is not known here: {error.what}")
         else:
-            correlation = found["correlation"]
-            yield f"its rank correlation with {model.guard.reference} is {correlation:.3f}"
+            yield ok(f"its rank correlation with {reference} is {found['correlation']:.3f}")
     if reason := held_back(_as_far_as_known(model, found), found):
-        yield f"a run would have it {reason}"
+        yield warning(f"a run would have it {reason}")
 
 
 def _correlation(trial: Trial) -> float:
     guard, model = trial.model.guard, trial.model
     assert guard is not None
     if "." not in guard.reference:
-        raise JobError("it is another model's prediction")
+        raise JobError("it is another model's")
     name = dataset_name(model.tournament, model.data_version, guard.reference)
     reference = read_column(trial.local.get(name), guard.column, tournament=model.tournament)
     return rank_correlation(read_predictions(trial.csv, RULES[model.tournament]), reference)
@@ -124,18 +150,13 @@ def sidecar_of(trial: Trial, checked: Checked, *, sha256: str, now: datetime) ->
     """The note: versions, features as they are now, and the trial itself."""
     model = trial.model
     libraries = {name: text for name, text in trial.versions.items() if name != "Python"}
-    features, neutralizers = (
-        None
-        if asked is None or names is None
-        else freeze(asked, data_version=model.data_version, names=names)
-        for asked, names in _asked(trial)
-    )
+    against = None if model.neutralize is None else model.neutralize.features
     return Sidecar(
         sha256=sha256,
         python=trial.versions["Python"],
         libraries=libraries,
-        features=features,
-        neutralizers=neutralizers,
+        features=_frozen(model, model.features, trial.features),
+        neutralizers=_frozen(model, against, trial.neutralizers),
         trial=TrialNote(
             at=now.isoformat(timespec="seconds"),
             rows=checked.rows,
@@ -145,3 +166,9 @@ def sidecar_of(trial: Trial, checked: Checked, *, sha256: str, now: datetime) ->
             runtime=model.runtime,
         ),
     )
+
+
+def _frozen(model: ModelSpec, asked: Features | None, names: Sequence[str] | None) -> Frozen | None:
+    if asked is None or names is None:
+        return None
+    return freeze(asked, data_version=model.data_version, names=names)

@@ -6,24 +6,29 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from job.artifacts import Artifacts
+from job.artifacts import Artifact, Artifacts
 from job.clock import Clock
-from job.commands.prepare import manifest_of, start_logging
+from job.commands.prepare import manifest_of, secrets_of, start_logging
 from job.connect import connect
+from job.deep import runtime_findings, trial_findings
 from job.errors import Exit, JobError, UsageError
 from job.findings import (
     Finding,
     dataset_findings,
+    env_findings,
     exit_code,
     faults_of,
     ok,
     slot_findings,
     token_findings,
+    warning,
 )
+from job.manifest import Manifest
 from job.model_spec import ModelSpec
 from job.output import say
 from job.settings import Settings
 from job.tournament import Tournament
+from job.trial import Bench
 
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
@@ -31,7 +36,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     fault.
     """
     findings = []
-    for finding in _findings(environ):
+    for finding in _findings(environ, deep=args.deep):
         say(f"{finding.kind:<8} {finding.text}")
         findings.append(finding)
     faults, warnings = (sum(f.kind == kind for f in findings) for kind in ("fault", "warning"))
@@ -39,17 +44,18 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     return exit_code(findings)
 
 
-def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
+def _findings(environ: Mapping[str, str], *, deep: bool) -> Iterator[Finding]:
     settings, faults = _settings(environ)
     yield from faults
     if settings is None:
         return
     start_logging(settings)
-    models: list[ModelSpec] = []
-    yield from _guarded(lambda: _manifest(settings, models))
-    artifacts = Artifacts(settings.models_dir)
-    for model in models:
-        yield from _artifact(artifacts, model)
+    manifest, faults = _manifest(settings)
+    yield from faults
+    if manifest is not None:
+        start_logging(settings, secrets_of(manifest, environ))
+        yield from _models(settings, manifest, environ, deep=deep)
+    models = _enabled(manifest)
     if settings.public_id and settings.secret_key:
         yield from _numerai(connect(settings, Clock()), models)
 
@@ -66,19 +72,53 @@ def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, list[Finding
         return None, faults
 
 
-def _manifest(settings: Settings, models: list[ModelSpec]) -> Iterator[Finding]:
-    manifest = manifest_of(settings)
-    models.extend(model for model in manifest.models if model.enabled)
-    yield ok(f"manifest {manifest.path}: {len(manifest.models)} models, {len(models)} enabled")
+def _manifest(settings: Settings) -> tuple[Manifest | None, list[Finding]]:
+    try:
+        manifest = manifest_of(settings)
+    except UsageError as error:
+        return None, faults_of(error)
+    counts = f"{len(manifest.models)} models, {len(_enabled(manifest))} enabled"
+    return manifest, [ok(f"manifest {manifest.path}: {counts}")]
 
 
-def _artifact(artifacts: Artifacts, model: ModelSpec) -> Iterable[Finding]:
+def _enabled(manifest: Manifest | None) -> list[ModelSpec]:
+    return [model for model in manifest.models if model.enabled] if manifest else []
+
+
+def _models(
+    settings: Settings, manifest: Manifest, environ: Mapping[str, str], *, deep: bool
+) -> Iterator[Finding]:
+    """What the manifest's models are on this machine."""
+    models = _enabled(manifest)
+    yield from runtime_findings(manifest, environ, deep=deep)
+    yield from env_findings(models, environ)
+    artifacts, bench = Artifacts(settings.models_dir), Bench.of(settings, manifest, environ)
+    for model in models:
+        artifact, findings = _artifact(artifacts, model)
+        yield from findings
+        if deep and artifact is not None and not _lacks(model, environ):
+            yield from trial_findings(bench, model, artifact)
+
+
+def _lacks(model: ModelSpec, environ: Mapping[str, str]) -> bool:
+    """Whether it cannot be tried for want of a variable, which has been told already."""
+    return not all(environ.get(name) for name in model.env)
+
+
+def _artifact(artifacts: Artifacts, model: ModelSpec) -> tuple[Artifact | None, list[Finding]]:
+    if model.format == "predictions" and not (artifacts.root / model.artifact).exists():
+        what = f"{model.name}: {model.artifact} is not there yet"
+        return None, [warning(f"{what}; another program is to write it in each round")]
     try:
         artifact = artifacts.get(model)
     except JobError as error:
-        return faults_of(error, subject=model.name)
+        return None, faults_of(error, subject=model.name)
+    if model.format == "predictions":
+        return artifact, [
+            ok(f"{model.name}: {model.artifact}, of {artifact.modified:%a %H:%M} UTC")
+        ]
     pinned = "as pinned" if model.sha256 else f"sha256 {artifact.sha256} (not pinned)"
-    return [ok(f"{model.name}: artifact {model.artifact}, {pinned}")]
+    return artifact, [ok(f"{model.name}: artifact {model.artifact}, {pinned}")]
 
 
 def _numerai(numerai: Tournament, models: Sequence[ModelSpec]) -> Iterator[Finding]:
@@ -92,7 +132,7 @@ def _numerai(numerai: Tournament, models: Sequence[ModelSpec]) -> Iterator[Findi
 def _datasets(
     numerai: Tournament, tournament: str, models: Sequence[ModelSpec]
 ) -> Iterable[Finding]:
-    return dataset_findings(models, numerai.datasets(tournament, None))
+    return dataset_findings(models, numerai.datasets(tournament, None), tournament=tournament)
 
 
 def _guarded(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

@@ -18,12 +18,22 @@ from job.model_spec import ModelSpec
 from job.output import say
 from job.plan import slot_fault
 from job.round_state import Fresh, current_round, freshness
+from job.sidecar import TrialNote, read_sidecar
 from job.tournament import AccountState, Round, Slot, Submission
+from job.tree import files_in
+from job.workers.ends import size
+
+HEADERS = (
+    *("model", "tournament", "round", "submitted", "when (UTC)", "", "artifact"),
+    *("format", "runtime", "size", "last trial (UTC)", "note"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One row: what is known of a model. Times are ISO 8601, in UTC."""
+    """One row: what is known of a model. Times are ISO 8601, in UTC; `size` is in bytes, that of a
+    folder's files together; `trial` is the last one that `add` made of the artifact.
+    """
 
     model: str
     tournament: str
@@ -32,6 +42,10 @@ class ModelStatus:
     when: str | None
     punctuality: str | None
     artifact_present: bool
+    format: str
+    runtime: str | None
+    size: int | None
+    trial: TrialNote | None
     note: str
 
 
@@ -57,6 +71,7 @@ def _status(
 ) -> ModelStatus:
     slot = state.slot(tournament=model.tournament, name=model.name)
     fresh, note = _freshness(model, slot, round_, state.username)
+    stored = _size(model, models_dir)
     return ModelStatus(
         model=model.name,
         tournament=model.tournament,
@@ -64,7 +79,11 @@ def _status(
         submitted=fresh is not None,
         when=None if fresh is None or fresh.timestamp is None else fresh.timestamp.isoformat(),
         punctuality=None if fresh is None else fresh.status,
-        artifact_present=_is_present(model, models_dir),
+        artifact_present=stored is not None,
+        format=model.format,
+        runtime=model.runtime,
+        size=stored,
+        trial=None if stored is None else _trial(model, models_dir),
         note=note,
     )
 
@@ -84,11 +103,22 @@ def _freshness(
     return None, note or state.reason
 
 
-def _is_present(model: ModelSpec, models_dir: Path) -> bool:
+def _size(model: ModelSpec, models_dir: Path) -> int | None:
+    """Bytes of the artifact, None where there is none."""
     try:
-        return resolve_inside(models_dir, model.artifact).is_file()
+        path = resolve_inside(models_dir, model.artifact)
+        files = files_in(path) if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in files)
     except (ModelError, OSError):
-        return False
+        return None
+
+
+def _trial(model: ModelSpec, models_dir: Path) -> TrialNote | None:
+    """The last trial, unless it was of another file than the manifest pins. The file itself is not
+    read for this: it may be large.
+    """
+    sidecar = read_sidecar(resolve_inside(models_dir, model.artifact), sha256=model.sha256)
+    return None if sidecar is None else sidecar.trial
 
 
 def _as_json(rows: list[ModelStatus], rounds: Mapping[str, Round], now: datetime) -> str:
@@ -112,15 +142,35 @@ def _as_table(rows: list[ModelStatus], rounds: Mapping[str, Round], now: datetim
             row.tournament,
             row.round,
             "yes" if row.submitted else "no",
-            (row.when or "")[:16].replace("T", " "),
+            _minute(row.when),
             row.punctuality or "",
             "yes" if row.artifact_present else "no",
+            row.format,
+            row.runtime or "",
+            "" if row.size is None else _size_text(row.size),
+            "" if row.trial is None else _trial_text(row.trial),
             row.note,
         )
         for row in rows
     ]
-    headers = ("model", "tournament", "round", "submitted", "when (UTC)", "", "artifact", "note")
-    return "\n".join([*lines, "", tabulate(cells, headers=headers)])
+    return "\n".join([*lines, "", tabulate(cells, headers=HEADERS)])
+
+
+def _trial_text(trial: TrialNote) -> str:
+    """`2026-11-03 12:10, 1.4 s, 210 MiB`."""
+    took = f"{sum(trial.seconds.values()):.1f} s"
+    return ", ".join(
+        [_minute(trial.at), took, *([_size_text(trial.memory)] if trial.memory else [])]
+    )
+
+
+def _size_text(count: int) -> str:
+    """A model may be of a few bytes, and of gigabytes."""
+    return size(count) if count >= 100 << 10 else f"{count / 1024:.1f} KiB"
+
+
+def _minute(moment: str | None) -> str:
+    return (moment or "")[:16].replace("T", " ")
 
 
 def _round_line(round_: Round, now: datetime) -> str:
