@@ -18,6 +18,8 @@ Ask = Callable[[dict[str, Any]], dict[str, Any]]
 class FetchError(Exception):
     """A further dataset cannot be had; says why."""
 
+    __module__ = "builtins"  # a traceback calls it by its bare name then
+
 
 @contextmanager
 def offered(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from job.worker.answers import read_answer, write_answer
+from job.worker.answers import doubts, read_answer, write_answer
 from job.worker.faults import Fault
 
 IDS = pd.Index(["n1", "n2", "n3"], name="id")
@@ -133,3 +133,69 @@ def test_an_answer_that_is_not_one_number_a_row_says_what_it_is(returned, said):
     with pytest.raises(Fault) as caught:
         read_answer(returned, IDS, kind="object")
     assert said in caught.value.what
+
+
+def test_the_values_get_the_column_and_the_key_that_are_asked_for(tmp_path):
+    universe = pd.Index(["AAPL US", "NVDA US"], name="numerai_ticker")
+    returned = pd.DataFrame({"prediction": [0.25, 0.75]}, index=universe)
+    answer = read_answer(returned, universe, kind="function", column="signal")
+    write_answer(answer, tmp_path / "out.csv", key="numerai_ticker", column="signal")
+    text = (tmp_path / "out.csv").read_text()
+    assert text == "numerai_ticker,signal\nAAPL US,0.25\nNVDA US,0.75\n"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"signal": VALUES},
+        {"signal": VALUES, "other": 0},
+        {"prediction": VALUES, "signal": 0},
+        {"date": "2026-11-20", "score": VALUES},
+        {"id": IDS, "date": "2026-11-20", "score": VALUES},
+        {"date": pd.Timestamp("2026-11-20"), "signal": VALUES},
+    ],
+)
+def test_where_a_signal_is_wanted_its_column_is_found(frame):
+    returned = pd.DataFrame(frame, index=IDS)
+    answer = read_answer(returned, IDS, kind="function", column="signal")
+    assert answer.values.tolist() == VALUES
+
+
+def test_ids_may_stand_beside_a_date_in_the_index():
+    index = pd.MultiIndex.from_product([["2026-11-20"], IDS], names=["date", "id"])
+    for returned in (pd.DataFrame({"signal": VALUES}, index=index), pd.Series(VALUES, index=index)):
+        answer = read_answer(returned, IDS, kind="function", column="signal")
+        assert answer.ids.tolist() == IDS.tolist()
+
+
+def test_a_signal_does_not_pass_for_a_prediction():
+    returned = pd.DataFrame({"signal": VALUES, "other": 0}, index=IDS)
+    with pytest.raises(Fault, match="which column is the prediction") as caught:
+        read_answer(returned, IDS, kind="function")
+    assert caught.value.hint == "return one column called `prediction`"
+
+
+def test_two_columns_beside_a_date_are_not_chosen_from():
+    returned = pd.DataFrame({"date": "x", "a": VALUES, "b": VALUES}, index=IDS)
+    with pytest.raises(Fault, match="It has: date, a, b") as caught:
+        read_answer(returned, IDS, kind="function", column="signal")
+    assert caught.value.hint == "return one column called `signal`"
+
+
+def test_rows_outside_the_universe_are_left_out_and_counted():
+    returned = pd.Series([0.1, 0.2, 0.3], index=["n3", "x1", "n1"])
+    answer = read_answer(returned, IDS, kind="function", partial=True)
+    assert dict(zip(answer.ids, answer.values, strict=True)) == {"n3": 0.1, "n1": 0.3}
+    said = "1 of the answer's 3 rows are left out: live does not have their ids, for example 'x1'"
+    assert doubts(answer, None) == [said]
+
+
+def test_part_of_the_universe_is_an_answer_without_doubts():
+    answer = read_answer(pd.Series([0.5], index=["n2"]), IDS, kind="function", partial=True)
+    assert answer.ids.tolist() == ["n2"]
+    assert doubts(answer, None) == []
+
+
+def test_an_answer_wholly_outside_the_universe_is_refused():
+    with pytest.raises(Fault, match="2 of the answer's 2 rows have no id of live"):
+        read_answer(pd.Series([0.1, 0.2], index=["a", "b"]), IDS, kind="function", partial=True)

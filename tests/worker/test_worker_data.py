@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from job.worker.data import Frames
+from job.worker.data import NEUTRALIZERS, Frames
 from job.worker.faults import Fault
 
 TWO = ("feature_cedar", "feature_amber")
@@ -118,3 +118,19 @@ def test_values_of_a_row_lie_side_by_side_in_every_copy(frames, live_path, live_
     assert not np.shares_memory(first.to_numpy(), second.to_numpy())
     first.iloc[:, :] = 0
     pd.testing.assert_frame_equal(second, live_frame[list(TWO)], check_index_type=False)
+
+
+def test_columns_to_neutralize_against_are_missed_as_such(frames, live_path):
+    columns = ("feature_amber", "feature_cedra", "feature_x", "feature_y", "feature_z")
+    with pytest.raises(Fault) as caught:
+        frames.read(live_path, columns, key="id", whose=NEUTRALIZERS)
+    assert caught.value.what == "live lacks 4 of the 5 columns to neutralize against"
+    assert caught.value.why[0].startswith("`feature_cedra` (nearest: `feature_cedar`)")
+    assert caught.value.why[0].endswith("and 1 more")
+    assert "trained" not in caught.value.hint
+
+
+def test_no_columns_are_an_index(frames, live_path, live_frame):
+    read = frames.read(live_path, (), key="id").copy()
+    assert read.shape == (len(live_frame), 0)
+    assert list(read.index) == list(live_frame.index)

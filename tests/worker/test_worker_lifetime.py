@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import resource
 import subprocess
 import sys
 import threading
 import time
+from importlib import metadata
 from pathlib import Path
 
 import cloudpickle
@@ -29,6 +31,8 @@ from worker_round import (
 from job.errors import Exit, ModelError, StoppedError, UnavailableError
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+LIMITS = {"timeout": 30.0, "memory": None}
 
 pytestmark = pytest.mark.filterwarnings("ignore:'force_all_finite' was renamed:FutureWarning")
 
@@ -199,3 +203,98 @@ def test_a_machine_without_room_for_a_process_is_no_fault_of_the_models(own_work
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert "ulimit" in caught.value.hint
+
+
+def another_python(folder: Path) -> Path:
+    """Another interpreter as far as its path goes, with the same libraries."""
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return python
+
+
+def test_a_model_of_another_python_takes_the_place_of_the_process(own_worker, round_, tmp_path):
+    path = round_.save(process_id)
+
+    def pid(**options: Path) -> int:
+        own_worker.load(path, format="pickle", features=None, **LIMITS, **options)
+        own_worker.predict(round_.live, None, round_.out, **LIMITS)
+        return int(round_.answers().iloc[0])
+
+    python = another_python(tmp_path / "other")
+    usual = pid()
+    assert pid() == usual
+    other = pid(python=python)
+    assert other != usual
+    assert gone(usual)
+    assert pid(python=python) == other
+    assert pid() not in (usual, other)
+    assert gone(other)
+
+
+def test_another_python_that_does_not_start_costs_only_its_model(own_worker, round_):
+    path, missing = round_.save(first_feature), Path("/nonexistent/python")
+    with pytest.raises(ModelError, match="/nonexistent/python does not start"):
+        own_worker.load(path, format="pickle", features=None, **LIMITS, python=missing)
+    with pytest.raises(ModelError, match="/nonexistent/python does not start"):
+        own_worker.versions(missing)
+    round_.predict(own_worker, first_feature)
+
+
+def test_versions_are_those_of_the_interpreter_asked(own_worker, round_, tmp_path):
+    pid = pid_of(own_worker, round_)
+    versions = own_worker.versions()
+    assert versions["Python"] == platform.python_version()
+    for name in ("numpy", "pandas", "pyarrow", "scikit-learn", "lightgbm", "cloudpickle"):
+        assert versions[name] == metadata.version(name)
+    assert pid_of(own_worker, round_) == pid
+    own_worker.load(round_.save(first_feature), format="pickle", features=None, **LIMITS)
+    assert own_worker.versions() == versions  # and a loaded model stays
+    own_worker.predict(round_.live, None, round_.out, **LIMITS)
+    assert own_worker.versions(another_python(tmp_path / "other")) == versions
+    assert gone(pid)
+
+
+def test_versions_of_a_stopped_worker_are_refused(tmp_path):
+    own = new_worker(tmp_path)
+    own.stop(StoppedError("SIGTERM", Exit.TERMINATED))
+    with pytest.raises(StoppedError):
+        own.versions()
+
+
+def test_the_most_memory_that_a_model_took_is_told(own_worker, round_):
+    def short_peak(live_features):
+        assert np.ones(50 * MIB).sum()  # 400 MiB, for less time than there is between two looks
+        return first_feature(live_features)
+
+    small = round_.predict(own_worker, first_feature).memory
+    assert 30 * MIB < small < 300 * MIB
+    large = round_.predict(own_worker, short_peak).memory
+    assert 380 * MIB < large - small < 450 * MIB
+    assert abs(round_.predict(own_worker, first_feature).memory - small) < 40 * MIB
+
+
+def test_memory_taken_while_loading_counts(own_worker, round_):
+    class Large:
+        def __reduce__(self):
+            return eval, ("__import__('numpy').ones(50 * 2**20).sum() and len",)
+
+    class Model:
+        def __init__(self):
+            self.large = Large()
+
+        def __call__(self, live_features):
+            return first_feature(live_features)
+
+    small = round_.predict(own_worker, first_feature).memory
+    assert round_.predict(own_worker, Model()).memory - small > 380 * MIB
+
+
+def test_what_a_model_starts_counts_as_its_memory(own_worker, round_):
+    def predict(live_features):
+        code = "import time; kept = bytearray(300 << 20); time.sleep(0.6)"
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return first_feature(live_features)
+
+    assert round_.predict(own_worker, predict).memory > 330 * MIB
