@@ -343,7 +343,8 @@ class TestWhatGoesWrong:
             assert path.read_text() == "version: 2\nmodels: []"
 
     def test_what_is_written_too_oddly_is_left_to_a_hand(self, path: Path, added: Edited) -> None:
-        old = "version: 1\nmodels:\n- {&n name: a, artifact: b.pkl}\n- *n : b\n  artifact: b.pkl\n"
+        odd = "- ? *n\n  : b\n  artifact: b.pkl\n"
+        old = f"version: 1\nmodels:\n- {{&n name: a, artifact: b.pkl}}\n{odd}"
         with pytest.raises(UsageError, match="change it by hand"):
             added(old, {"name": "b", "artifact": "c.pkl"}, replace=True)
         assert path.read_text() == old
