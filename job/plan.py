@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from job.model_spec import ModelSpec
 from job.round_state import Fresh, Lacking, current_round, freshness
 from job.tournament import AccountState, Round, Slot
+from job.universe import data_datestamp
 
 UPLOAD_SECONDS = 15.0
 """What an upload takes at most when all is well: nothing is begun with less time left than this."""
@@ -33,11 +34,9 @@ class Submit:
 
     @property
     def data_datestamp(self) -> int | None:
-        """The day of a lagged model's data as Numerai writes it (20261120), None without a lag."""
-        if not self.model.data_lag:
-            return None
-        day = self.round.open_time - timedelta(days=1 + self.model.data_lag)
-        return int(f"{day:%Y%m%d}")
+        """The day of a lagged model's data as Numerai writes it, None without a lag."""
+        lag = self.model.data_lag
+        return data_datestamp(self.round, lag=lag) if lag else None
 
     @property
     def late(self) -> bool:

@@ -23,6 +23,8 @@ PURE = {
     "job.numerai.queries",
     "job.outcomes",
     "job.report",
+    "job.churn",
+    "job.universe",
 }
 HEAVY = {
     "graphql",

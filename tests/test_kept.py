@@ -7,13 +7,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from job.sidecar import sidecar_path
 
 from job.artifacts import Artifacts
 from job.data import RoundData
 from job.kept import Kept, KeptPredictions
 from job.model_spec import FeatureFile, FeatureList, FeatureSet, ModelSpec, Neutralize
 from job.recipe import Recipe, read_recipe
+from job.sidecar import sidecar_path
 from tests.builders import a_model
 from tests.fakes import FakeNumerai
 from tests.models_root import data, root
