@@ -19,7 +19,7 @@ class Given:
     """What there is for a model to predict from.
 
     Attributes:
-        live: a copy of its own.
+        live: a copy of its own; for a model that goes by batches, which only reads, the original.
         benchmarks: a copy of its own; None: it takes none.
         context: the request's, for a Python model.
         memory: bytes that the whole process may take, or None.

@@ -125,7 +125,8 @@ class Session:
                 raise Fault("data", "the model takes live_benchmark_models, but there are none")
             path = Path(request["benchmarks"])
             benchmarks = self._frames.read(path, None, key=request["key"]).copy()
-        return Given(live.copy(), benchmarks, request["context"], request["memory"], ask)
+        own = live.frame if needs.batched else live.copy()
+        return Given(own, benchmarks, request["context"], request["memory"], ask)
 
     def _neutralizers(self, request: Message, clock: Clock) -> pd.DataFrame | None:
         """Read before the model predicts, so that it does not predict in vain if one is missing."""

@@ -33,7 +33,7 @@ FORMATS: dict[str, Callable[[Path], Any]] = {
     "predictions": load_predictions,
 }
 SIGNED = ("lightgbm", "xgboost", "catboost", "onnx", "keras")
-"""Formats that every whole file of theirs can be told by."""
+"""Formats that every whole file of theirs can be told by; they hold no code of the user's."""
 
 
 def load(path: Path, format: str) -> Any:
@@ -54,7 +54,9 @@ def load(path: Path, format: str) -> Any:
 
 
 def _correct(fault: Fault, likely: str | None, format: str) -> None:
-    """Have a fault say what its file looks like, where that is not the format."""
+    """Have a fault say what its file looks like where that is not the format, and no more."""
+    if format in SIGNED:
+        fault.traceback = ()
     unsure = fault.hint in ("", SAVE_AGAIN)
     if unsure and likely != format and (likely or format in SIGNED):
         fault.why, fault.hint = DAMAGED

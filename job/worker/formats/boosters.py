@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ..batches import RowModel
 from ..faults import Fault
 from .environment import threads
 
+END = b"\nend of trees"
 Rows = Callable[[pd.DataFrame], Any]
 
 
@@ -20,6 +22,7 @@ def load_lightgbm(path: Path) -> RowModel:
     """A LightGBM booster from its text file; gives what `Booster.predict` gives."""
     import lightgbm
 
+    _check_end(path)
     booster = lightgbm.Booster(model_file=str(path))
     names = tuple(booster.feature_name())
     return RowModel(booster.predict, names, len(names), cell=8)
@@ -50,7 +53,15 @@ def load_catboost(path: Path) -> RowModel:
     if model.get_cat_feature_indices() or model.get_text_feature_indices():
         hint = "save a function by cloudpickle that prepares its columns"
         raise Fault("load", "the model has features that are categories or text", (), hint)
-    return RowModel(_catboost_rows(model), names, len(names), cell=12)
+    return RowModel(_catboost_rows(model), names, len(names), cell=8)
+
+
+def _check_end(path: Path) -> None:
+    """LightGBM ends the process (SIGABRT) where a tree is cut off."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        if text[:4] == b"tree" and text.rfind(END) < 0:
+            why = ("likely truncated: it ends before its trees do",)
+            raise Fault("load", f"{path.name} is not complete", why, "upload the model again")
 
 
 def _xgboost_rows(booster: Any) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from ..faults import Fault
+from ..faults import DAMAGED, Fault
 
 VALUES = ("prediction", "signal", "probability")
-NOT_GIVEN = ["", "nan", "NaN", "NA", "null", "None"]  # of a value; an id may be called so
+NOT_GIVEN = ("", "nan", "na", "null", "none")  # of a value; an id may be called so
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,24 @@ def _parquet(path: Path) -> Finished:
 def _csv(path: Path) -> Finished:
     """Everything but the values stays text, so that no id loses its zeros or becomes a NaN."""
     with path.open(newline="", encoding="utf-8-sig") as file:
-        names = next(csv.reader(file), [])
+        names, *rows = [row for row in csv.reader(file) if row] or [[]]
     value = _value(names)
-    table = pd.read_csv(
-        path,
-        dtype={name: str for name in names if name != value},
-        encoding="utf-8-sig",
-        float_precision="round_trip",
-        index_col=False,
-        keep_default_na=False,
-        na_values={value: NOT_GIVEN},
-    )
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            what = f"row {number} has {len(row)} cells, the header has {len(names)}"
+            raise Fault("load", what, DAMAGED[0], "write the file anew, and rename it into place")
+    table = pd.DataFrame(rows, columns=names, dtype=str)
+    table[value] = [_number(cell, row) for row, cell in enumerate(table[value], 1)]
     return Finished(table, value)
+
+
+def _number(cell: str, row: int) -> float:
+    if cell.strip().lower() in NOT_GIVEN:
+        return math.nan
+    try:
+        return float(cell)
+    except ValueError:
+        raise Fault("load", f"row {row} has {cell!r} where a number is needed") from None
 
 
 def _value(names: Sequence[Any]) -> str:

@@ -44,7 +44,7 @@ def load_python(path: Path) -> PythonModel:
     if path.is_dir():
         check_links(path)
         return _run(path / MAIN)
-    if zipfile.is_zipfile(path):
+    if path.suffix == ".zip" or zipfile.is_zipfile(path):
         return _run_unpacked(path)
     return _run(path)
 
