@@ -51,9 +51,16 @@ def python_of(model: ModelSpec, manifest: Manifest) -> Path | None:
     raise ModelError(
         f"the runtime {model.runtime} is not there",
         why,
-        hint=f"make it with `python -m job runtime create {model.runtime} --force`, "
-        "or mend its path in `runtimes`",
+        hint=f"{how_to_make(model.runtime)} makes it; or mend its path in `runtimes`",
     )
+
+
+def how_to_make(name: str, minor: str = "") -> str:
+    """The command that makes a runtime, of a minor version if one is given."""
+    command = f"python -m job runtime create {name}"
+    if not shipped_list(name):
+        command += (f" --python {minor}" if minor else "") + " --requirements FILE"
+    return f"`{command}`"
 
 
 def is_there(python: Path) -> bool:

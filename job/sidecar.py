@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from job.errors import ModelError
 from job.files import write_whole
-from job.interpreters import minor_of, shipped_list, version_of
+from job.interpreters import how_to_make, minor_of, version_of
 from job.model_spec import FeatureFile, Features, FeatureSet, Format, ModelSpec
 
 log = logging.getLogger(__name__)
@@ -209,18 +209,14 @@ def made_with(
 def _other_python(made: str, here: str, format: Format, runtimes: Mapping[str, Path]) -> ModelError:
     fitting = (name for name, path in runtimes.items() if minor_of(version_of(path) or "") == made)
     name = next(fitting, None)
-    mend = f"`runtime: {name}` in the manifest would do" if name else _make_one(made)
+    mend = f"`runtime: {name}` in the manifest would do"
+    if name is None:
+        mend = f"{how_to_make(f'numerai-{made}', made)} makes a `runtime` that would do"
     return ModelError(
         f"the model was added with Python {made}, but its runtime has {here}",
         f"a {format} holds bytecode, which another Python crashes on",
         hint=f"{mend}; or make the file again and `add` it",
     )
-
-
-def _make_one(minor: str) -> str:
-    make = f"python -m job runtime create numerai-{minor}"
-    more = "" if shipped_list(f"numerai-{minor}") else f" --python {minor} --requirements FILE"
-    return f"`{make}{more}` makes one that would do, for the model's `runtime`"
 
 
 def _differences(sidecar: Sidecar, versions: Mapping[str, str], format: Format) -> Iterator[str]:

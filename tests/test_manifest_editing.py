@@ -343,8 +343,10 @@ class TestWhatGoesWrong:
             assert path.read_text() == "version: 2\nmodels: []"
 
     def test_what_is_written_too_oddly_is_left_to_a_hand(self, path: Path, added: Edited) -> None:
-        odd = "- ? *n\n  : b\n  artifact: b.pkl\n"
-        old = f"version: 1\nmodels:\n- {{&n name: a, artifact: b.pkl}}\n{odd}"
+        old = "version: 1\nmodels:\n" + "".join(
+            f"- {{name: {name}, artifact: a.pkl, features: {features}}}\n"
+            for name, features in (("a", "&f [p]"), ("b", "&f [q]"), ("c", "*f"))
+        )
         with pytest.raises(UsageError, match="change it by hand"):
             added(old, {"name": "b", "artifact": "c.pkl"}, replace=True)
         assert path.read_text() == old
