@@ -40,7 +40,12 @@ class WorkerProcess:
         return self._versions
 
     def exchange(
-        self, request: Mapping[str, Any], *, timeout: float, memory: int | None, fetch: Fetch | None
+        self,
+        request: Mapping[str, Any],
+        *,
+        timeout: float,
+        memory: int | None,
+        fetch: Fetch | None = None,
     ) -> dict[str, Any]:
         """Send a request and wait for its reply; first for the interpreter, if need be.
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from job.machine import cores
 from job.workers.environment import worker_environment
-from job.workers.process import Launch, WorkerProcess
+from job.workers.launch import Launch
+from job.workers.process import WorkerProcess
 from tests.bench.programs import run
 from tests.bench.service import BANDWIDTH, LATENCY
 
