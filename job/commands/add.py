@@ -15,11 +15,13 @@ from tempfile import NamedTemporaryFile
 
 from job.artifacts import Artifacts
 from job.commands.prepare import start_logging
-from job.entry import REFUSED, Draft, draft_of, flag_faults
+from job.draft import Draft, draft_of
+from job.entry import REFUSED, flag_faults
 from job.errors import Exit, ModelError, UsageError
 from job.files import disk_errors
 from job.manifest import find_manifest
 from job.manifest.editing import add_model
+from job.model_spec import ModelSpec
 from job.output import say
 from job.placing import Place, place_of, settle, staged
 from job.settings import Settings
@@ -44,15 +46,16 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         _check_writable(folder)
     with scratch_folder() as scratch, staged(place, models_dir=settings.models_dir) as copy:
         bench = Bench.of(settings, draft.manifest, environ, data=args.data)
-        trial, checked = _tried(bench, draft, copy, scratch)
+        trial, checked = _tried(bench, draft.model, place, copy, scratch)
         say("\n".join(told(trial, checked)))
         sidecar = sidecar_of(trial, checked, sha256=place.sha256, now=datetime.now(UTC))
+        was_there = place.target.exists()
         with _taken_back_unless_done(place):
             settle(place, copy)
             if "sha256" in draft.entry:
                 write_sidecar(place.target, sidecar)
             add_model(path, draft.entry, replace=draft.before is not None)
-    _say_done(place, draft)
+    _say_done(place, draft, was_there=was_there)
     return Exit.OK
 
 
@@ -71,9 +74,10 @@ def _check_writable(folder: Path) -> None:
             pass
 
 
-def _tried(bench: Bench, draft: Draft, copy: Path, scratch: Path) -> tuple[Trial, Checked]:
+def _tried(
+    bench: Bench, model: ModelSpec, place: Place, copy: Path, scratch: Path
+) -> tuple[Trial, Checked]:
     """The trial of the file that is going to be used, under whatever name it has now."""
-    model = draft.model
     log.info("%s: loading %s, then predicting", model.name, copy.name)
     try:
         artifact = Artifacts(copy.parent).get(replace(model, artifact=PurePosixPath(copy.name)))
@@ -82,7 +86,20 @@ def _tried(bench: Bench, draft: Draft, copy: Path, scratch: Path) -> tuple[Trial
         return trial, trial.judge()
     except ModelError as error:
         what = f"{model.name} is not added: {error.what}"
-        raise ModelError(what, *error.why, hint=error.hint) from error
+        hint = _give_the_folder(place, error) or error.hint
+        raise ModelError(what, *error.why, hint=hint) from error
+
+
+def _give_the_folder(place: Place, error: ModelError) -> str:
+    """The way out where a module lay beside a single file and was not copied with it."""
+    source = place.source
+    if not place.copied or source.suffix != ".py":
+        return ""
+    words = set(error.what.replace(".", " ").split())
+    beside = {path.stem for path in source.parent.iterdir() if path.suffix in {".py", ""}}
+    if "needs" in words and words & beside:
+        return f"it lies beside {source.name}: give the folder {source.parent} as PATH"
+    return ""
 
 
 @contextmanager
@@ -100,8 +117,8 @@ def _taken_back_unless_done(place: Place) -> Iterator[None]:
         raise
 
 
-def _say_done(place: Place, draft: Draft) -> None:
-    if place.copied:
+def _say_done(place: Place, draft: Draft, *, was_there: bool) -> None:
+    if not was_there:
         say(f"copied to {place.target}")
     verb = "added to" if draft.before is None else "exchanged in"
     model = draft.model
