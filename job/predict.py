@@ -126,9 +126,11 @@ class Predictor:
         with self._guard:
             turn = self._turns.setdefault(step.model.name, threading.Lock())
         with turn:
+            keeper = KeptPredictions(self.data)
+            if not keeper.path(step.model).is_file():
+                serving.warm_up(worker, step.model, self.manifest)
             with timer("fetch"):
                 recipe = self._recipe(step)
-            keeper = KeptPredictions(self.data)
             kept = keeper.find(recipe)
             if kept is not None:
                 log.info("%s: its validated prediction is here already", step.model.name)

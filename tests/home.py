@@ -51,6 +51,9 @@ class InstantWorker:
         self._models, self._predicted = models, predicted
         self._name = ""
 
+    def start(self, python: Path | None = None) -> None:
+        """Nothing is to be started."""
+
     def stop(self, reason: JobError | None = None) -> None:
         """Nothing runs."""
 

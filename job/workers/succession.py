@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Succession:
-    """At most one process at a time. `stop` and `abort` are for any thread, all else for one.
+    """At most one process at a time. `stop` is for any thread, all else for one.
 
     Args:
         launch: how each of them is started.
@@ -40,7 +40,6 @@ class Succession:
         self._first_size: int | None = None
         self._process: WorkerProcess | None = None
         self._stopped: JobError | None = None
-        self._aborted: JobError | None = None
         self._at_work = False
         self._state = threading.RLock()
         self._busy = threading.Lock()
@@ -77,7 +76,7 @@ class Succession:
 
         Raises:
             ModelError: the reply is a fault, or there is none: the process is gone.
-            JobError: the reason given to `stop` or `abort`.
+            JobError: the reason given to `stop`.
             Exception: what `fetch` raises, see `WorkerProcess.exchange`.
         """
 
@@ -108,29 +107,20 @@ class Succession:
             if not self._at_work:  # else the running request clears up
                 self._discard()
 
-    def abort(self, reason: JobError) -> None:
-        """Kill the process of the running request, which raises `reason`; nothing if none runs."""
-        with self._state:
-            if not self._at_work or self._aborted is not None:
-                return
-            self._aborted = reason
-            if self._process is not None:
-                self._process.kill()
-
     @contextmanager
     def _work(self) -> Iterator[None]:
-        """A request, which `stop` and `abort` end with their reason until the last moment."""
+        """A request, which `stop` ends with its reason until the last moment."""
         with self._busy:
             with self._state:
-                self._at_work, self._aborted = True, None
+                self._at_work = True
             try:
                 yield
             finally:
                 with self._state:
-                    self._at_work, reason = False, self._stopped or self._aborted
-                if reason is not None:
+                    self._at_work = False
+                if self._stopped is not None:
                     self._discard()
-                    raise reason from None
+                    raise self._stopped from None
 
     def _try(self, ask: Callable[[WorkerProcess], T]) -> T:
         try:
@@ -141,9 +131,8 @@ class Succession:
 
     def _running(self) -> WorkerProcess:
         with self._state:
-            reason = self._stopped or self._aborted
-            if reason is not None:
-                raise reason
+            if self._stopped is not None:
+                raise self._stopped
             if self._process is None:
                 self._process = WorkerProcess(self._launch)
                 self._first_size = None

@@ -63,8 +63,8 @@ class Predicted:
 class Worker:
     """One model process at a time, replaced whenever it ends or has grown too large.
 
-    Calls come from one thread at a time; `stop` and `abort` may come from any. As a context
-    manager it stops at the end.
+    Calls come from one thread at a time; `stop` may come from any. As a context manager it stops
+    at the end.
 
     Args:
         python: interpreter with pandas and pyarrow (Python >= 3.10, pandas >= 1.5, pyarrow >= 14),
@@ -147,7 +147,7 @@ class Worker:
 
         Raises:
             ModelError: it cannot be loaded, or ended the process.
-            JobError: the reason given to `stop` or `abort`.
+            JobError: the reason given to `stop`.
         """
         self._name = name or artifact.name
         request = {
@@ -200,7 +200,7 @@ class Worker:
         Raises:
             ModelError: it failed, overran a limit, or its answer does not fit live's ids.
             UnavailableError: `live` or `benchmarks` cannot be read, or `out` not be written.
-            JobError: the reason given to `stop` or `abort`.
+            JobError: the reason given to `stop`.
         """
         request = {
             "do": "predict",
@@ -223,14 +223,6 @@ class Worker:
             last=context is not None and bool(context.secrets),
         )
         return self._predicted(reply)
-
-    def abort(self, reason: JobError) -> None:
-        """End the running request, which raises `reason`, and go on; from any thread.
-
-        Its process is killed, and the next model gets another. Does nothing between requests: who
-        wants to end a model's whole work must look for that between `load` and `predict` as well.
-        """
-        self._processes.abort(reason)
 
     def stop(self, reason: JobError | None = None) -> None:
         """Kill the process and what it has started, at once and for good; from any thread.

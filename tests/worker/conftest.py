@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from keras_files import FEATURES as NETWORK_FEATURES
 from worker_round import ROWS, WIDE, Round, new_worker
 
 from job.workers import Worker
 
+ROOT = Path(__file__).resolve().parents[2]
 FEATURES = [f"feature_{name}" for name in ("amber", "birch", "cedar", "delta", "ember", "fjord")]
 
 
@@ -43,6 +48,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     benchmarks = pd.DataFrame({"v53_lgbm_ender20": rng.random(ROWS)}, index=index)
     benchmarks.to_parquet(folder / "live_benchmark_models.parquet")
     return folder / "live.parquet", folder / "live_benchmark_models.parquet"
+
+
+@pytest.fixture(scope="session")
+def networks(files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of what `keras_files` writes, for the first features of live."""
+    folder = tmp_path_factory.mktemp("keras")
+    live = pd.read_parquet(files[0])[WIDE[:NETWORK_FEATURES]]
+    np.save(folder / "live.npy", live.to_numpy())
+    own = {"KERAS_BACKEND": "jax", "KERAS_HOME": str(folder), "PYTHONPATH": str(ROOT)}
+    script = Path(__file__).with_name("keras_files.py")
+    command = [sys.executable, str(script), str(folder)]
+    done = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture

@@ -2,53 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 from keras_files import FEATURES
 from worker_round import WIDE
 
 from job.errors import ModelError
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def saved(files, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("keras")
-    np.save(folder / "live.npy", pd.read_parquet(files[0])[WIDE[:FEATURES]].to_numpy())
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": "jax",
-        "KERAS_HOME": str(folder),
-        "PYTHONPATH": str(ROOT),
-    }
-    script = Path(__file__).with_name("keras_files.py")
-    done = subprocess.run(
-        [sys.executable, script, folder], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
-def test_a_network_predicts_as_keras_does(worker, round_, saved, name):
+def test_a_network_predicts_as_keras_does(worker, round_, networks, name):
     features = WIDE[:FEATURES]
-    round_.predict(worker, saved / name, format="keras", features=features)
-    expected = np.load(saved / "predicted.npy")[:, 0].astype(float)
+    round_.predict(worker, networks / name, format="keras", features=features)
+    expected = np.load(networks / "predicted.npy")[:, 0].astype(float)
     np.testing.assert_allclose(round_.answers(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_features_are_asked_for_and_counted(worker, round_, saved):
-    error = round_.fails(worker, saved / "model.keras", format="keras")
+def test_features_are_asked_for_and_counted(worker, round_, networks):
+    error = round_.fails(worker, networks / "model.keras", format="keras")
     assert error.what == "the model does not know its feature names"
     assert error.why == ("it takes 5 features and has no names for them",)
-    error = round_.fails(worker, saved / "model.keras", format="keras", features=WIDE[:3])
+    error = round_.fails(worker, networks / "model.keras", format="keras", features=WIDE[:3])
     assert error.what == "the model takes 5 features, `features` has 3"
 
 
@@ -61,23 +35,23 @@ def test_features_are_asked_for_and_counted(worker, round_, saved):
         ("two.keras", "2 inputs and 1 outputs", "one input of all features"),
     ],
 )
-def test_a_network_that_cannot_run_here_says_why(worker, round_, saved, name, what, hint):
-    error = round_.fails(worker, saved / name, format="keras", features=WIDE[:FEATURES])
+def test_a_network_that_cannot_run_here_says_why(worker, round_, networks, name, what, hint):
+    error = round_.fails(worker, networks / name, format="keras", features=WIDE[:FEATURES])
     assert what in error.what
     assert hint in error.hint
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
-def test_a_truncated_network_is_called_damaged(worker, round_, saved, name):
+def test_a_truncated_network_is_called_damaged(worker, round_, networks, name):
     broken = round_.folder / name
-    broken.write_bytes((saved / name).read_bytes()[:3000])
+    broken.write_bytes((networks / name).read_bytes()[:3000])
     error = round_.fails(worker, broken, format="keras", features=WIDE[:FEATURES])
     assert "likely damaged, or not of this format" in error.why
 
 
-def test_a_network_under_another_name_is_asked_for_its_suffix(worker, round_, saved):
+def test_a_network_under_another_name_is_asked_for_its_suffix(worker, round_, networks):
     renamed = round_.folder / "model.bin"
-    renamed.write_bytes((saved / "model.keras").read_bytes())
+    renamed.write_bytes((networks / "model.keras").read_bytes())
     with pytest.raises(ModelError) as caught:
         round_.predict(worker, renamed, format="keras", features=WIDE[:FEATURES])
     assert caught.value.what == "Keras does not read model.bin"

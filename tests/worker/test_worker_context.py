@@ -345,3 +345,15 @@ def test_an_answer_that_the_model_no_longer_awaits_is_not_taken_for_another(
     predict(worker, round_, code, fetch=slow)
     assert set(round_.answers()) == {pid}
     assert pid_of(worker, round_) == pid
+
+
+def test_a_model_can_be_stopped_while_it_awaits_data(own_worker, round_, tmp_path):
+    reason = StoppedError("terminated", Exit.TERMINATED)
+
+    def fetch(filename: str) -> Path:
+        own_worker.stop(reason)
+        return tmp_path
+
+    with pytest.raises(StoppedError) as caught:
+        predict(own_worker, round_, "def predict(live, fetch): fetch('x')", fetch=fetch)
+    assert caught.value is reason
