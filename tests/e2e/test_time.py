@@ -76,7 +76,7 @@ def test_a_wait_in_which_no_round_opens_exits_6(home: Home, state: str) -> None:
     home.box.rounds.close() if state == "between" else make_late(home)
     ended = home.run("--wait", "1s")
     assert ended.code == 6
-    assert "no round opened" in ended.err
+    assert "no classic round opened" in ended.err
     assert ended.record is not None
     assert ended.record["outcome"] == "no_round"
 
