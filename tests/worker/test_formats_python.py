@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import zipfile
@@ -272,7 +271,6 @@ def test_the_path_and_the_finders_are_as_before_for_the_next_model(worker, round
     answered(worker, round_, folder_of(tmp_path / "my"))
     round_.predict(worker, shown)
     assert round_.answers().iloc[0] == 0
-    assert os.environ.get("KERAS_BACKEND") is None
 
 
 def any_context(live, **context): ...
