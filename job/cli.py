@@ -30,6 +30,7 @@ COMMANDS = {
     "init": "write a manifest skeleton from the models of your account",
     "add": "try a model and put it into the manifest",
     "predict": "write one model's predictions to a file; no account needed",
+    "runtime": "make interpreters of their own for models, and list them",
     "demo": "show the job at work on a sandbox, without an account",
 }
 

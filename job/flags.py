@@ -109,6 +109,32 @@ def _predict_flags(command: ArgumentParser) -> None:
     )
 
 
+def _runtime_flags(command: ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    text = "show the manifest's runtimes, and whether each starts"
+    actions.add_parser("list", help=text, description=text.capitalize() + ".", allow_abbrev=False)
+    text = "make a runtime and put it into the manifest"
+    create = actions.add_parser(
+        "create", help=text, description=text.capitalize() + ".", allow_abbrev=False
+    )
+    create.add_argument(
+        "name",
+        metavar="NAME",
+        help="what models are to call it; numerai-3.11, numerai-3.12 and numerai-3.13 are made as "
+        "Numerai's own images are",
+    )
+    create.add_argument(
+        "--requirements", metavar="FILE", help="what is installed, pandas and pyarrow among it"
+    )
+    create.add_argument(
+        "--python", metavar="V", help="such as 3.11 (default: NAME's, else this one's)"
+    )
+    create.add_argument(
+        "--into", metavar="FOLDER", help="where to (default: NUMERAI_DATA_DIR/runtimes/NAME)"
+    )
+    create.add_argument("--force", action="store_true", help="make it anew where there is one")
+
+
 FLAGS: Final[dict[str, Callable[[ArgumentParser], None]]] = {
     "run": _run_flags,
     "status": _status_flags,
@@ -116,9 +142,19 @@ FLAGS: Final[dict[str, Callable[[ArgumentParser], None]]] = {
     "init": _init_flags,
     "add": _add_flags,
     "predict": _predict_flags,
+    "runtime": _runtime_flags,
 }
 
 EXAMPLES: Final = {
+    "runtime": """\
+A runtime is an interpreter with libraries of its own, for models that were made with another Python
+or other versions than the job runs with. It is made from a Python that is on this machine, by uv
+where that is on PATH, else by venv and pip.
+
+examples:
+  numerai-job runtime create numerai-3.11    # as Numerai's own image for Python 3.11
+  numerai-job runtime create old --python 3.10 --requirements old/requirements.txt
+  numerai-job runtime list""",
     "run": """\
 examples:
   numerai-job --dry-run --only anas_platyrhynchos    # all of it but the upload

@@ -45,9 +45,9 @@ def python_of(model: ModelSpec, manifest: Manifest) -> Path | None:
     if model.runtime is None:
         return None
     python = manifest.runtimes.get(model.runtime)
-    if python is not None and is_there(python):
+    if python is not None and is_there(python) and not unfinished(python.parent.parent).exists():
         return python
-    why = f"there is no {python}" if python else "`runtimes` does not have it"
+    why = f"there is no {python}, or it is half made" if python else "`runtimes` lacks it"
     raise ModelError(
         f"the runtime {model.runtime} is not there",
         why,
@@ -69,6 +69,11 @@ def is_there(python: Path) -> bool:
         return python.is_file()
     except OSError:
         return False
+
+
+def unfinished(folder: Path) -> Path:
+    """The mark beside a runtime's folder that is being made, or whose making was cut off."""
+    return folder.parent / f".{folder.name}.unfinished"
 
 
 def minor_of(version: str) -> str:

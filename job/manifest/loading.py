@@ -68,11 +68,12 @@ def _validated(text: str | bytes, source: str, *, empty: bool) -> tuple[Schema |
     return schema, render_faults(document, None, source=source)
 
 
-def read_manifest(path: Path, *, models_dir: Path | None = None) -> Manifest:
+def read_manifest(path: Path, *, models_dir: Path | None = None, empty: bool = False) -> Manifest:
     """The manifest in the file `path`.
 
     Args:
         models_dir: what its runtimes' paths are relative to; None: the folder of `path`.
+        empty: as `load_manifest` has it.
 
     Raises:
         UsageError: the file cannot be read, or is not a valid manifest.
@@ -84,7 +85,7 @@ def read_manifest(path: Path, *, models_dir: Path | None = None) -> Manifest:
         raise UsageError(
             f"cannot read the manifest {path}", [error.strerror or str(error)]
         ) from error
-    manifest = load_manifest(data, source=str(path))
+    manifest = load_manifest(data, source=str(path), empty=empty)
     root = (models_dir or path.parent).absolute()
     return replace(manifest, runtimes={n: root / python for n, python in manifest.runtimes.items()})
 
