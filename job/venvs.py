@@ -79,7 +79,7 @@ class Tool:
                 errors="replace",
                 start_new_session=True,
             )
-        with _killed_with_us(process):
+        with process, _killed_with_us(process):
             output, _ = process.communicate()
         if process.returncode:
             tail = [line.rstrip() for line in output.splitlines() if line.strip()][-TAIL_LINES:]

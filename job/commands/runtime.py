@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from job.commands.prepare import start_logging
 from job.errors import Exit, JobError, ModelError, UsageError
-from job.interpreters import minor_of, own_minor, unfinished, version_of
+from job.interpreters import is_there, minor_of, own_minor, unfinished, version_of
 from job.manifest import Manifest, find_manifest, read_manifest, resolve_inside
 from job.manifest.editing import set_runtime
 from job.model_spec import ModelSpec
@@ -51,9 +51,8 @@ def _manifest(settings: Settings) -> tuple[Path, Manifest]:
 def _make(plan: RuntimePlan, tool: Tool, environ: Mapping[str, str], *, force: bool) -> Path:
     """The runtime's interpreter, proven to start; nothing is left of one that is not."""
     with place_for(plan.folder, force=force):
-        say(
-            f"1/3 an environment of Python {version_of(plan.base)} in {plan.folder}, by {tool.name}"
-        )
+        base = f"Python {version_of(plan.base)} ({plan.base})"
+        say(f"1/3 an environment of {base} in {plan.folder}, by {tool.name}")
         python = tool.make(plan.folder, plan.base)
         say(f"2/3 what {plan.requirements} lists; this may take minutes")
         tool.install(python, plan.requirements)
@@ -135,6 +134,8 @@ def _list(manifest: Manifest, environ: Mapping[str, str]) -> Exit:
 def _row(name: str, python: Path, environ: Mapping[str, str]) -> _Row:
     if unfinished(python.parent.parent).exists():
         return _Row(name, python, {}, "half made; make it again")
+    if not is_there(python):
+        return _Row(name, python, {}, "there is no such file")
     try:
         return _Row(name, python, _versions(python, environ), "")
     except ModelError as error:
