@@ -33,7 +33,7 @@ def grown_lightgbm(x, y, **settings):
 
 
 def grown_xgboost(x, y, **settings):
-    settings = {"nthread": 1, "seed": 1, **settings}
+    settings = {"nthread": 1, "seed": 1, "verbosity": 0, **settings}
     return xgboost.train(settings, xgboost.DMatrix(x, y), 8)
 
 
