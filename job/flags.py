@@ -157,8 +157,8 @@ examples:
   numerai-job runtime list""",
     "run": """\
 examples:
-  numerai-job --dry-run --only anas_platyrhynchos    # all of it but the upload
-  numerai-job --wait 90m                             # on a schedule, as the round is to open""",
+  numerai-job run --dry-run --only anas_platyrhynchos  # all of it but the upload
+  numerai-job run --wait 90m                           # on a schedule, as the round is to open""",
     "status": """\
 example:
   numerai-job status --json | jq '.models[] | select(.submitted | not).model'""",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -64,11 +64,16 @@ def staged(place: Place, *, models_dir: Path) -> Iterator[Path]:
     if not place.copied or place.target.exists():
         yield place.target
         return
-    folder = models_dir.resolve() / f".{place.target.name}.part"
+    root = models_dir.resolve()
+    was_there = root.exists()
+    folder = root / f".{place.target.name}.part"
     try:
         yield _copied(place, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if not was_there:
+            with suppress(OSError):  # it holds something by now
+                root.rmdir()
 
 
 def settle(place: Place, copy: Path) -> None:

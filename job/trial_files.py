@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from job.artifacts import Artifact
-from job.data import live_keys
-from job.errors import ModelError, UnavailableError
+from job.data import Dataset, live_keys
+from job.errors import ModelError, UnavailableError, UsageError
 from job.made_up import made_up_keys, made_up_names, write_benchmarks, write_live
 from job.model_spec import ModelSpec
 from job.published import read_names
@@ -59,12 +59,12 @@ class FileMaker:
     def files(self, needs: Needs, neutralizers: Sequence[str] | None) -> Files:
         """The files for a loaded model.
 
-        Raises `ModelError` with the way to get what only a real file will do for,
-        `UnavailableError` for a file that cannot be read or written.
+        Raises `ModelError` with the way to get what only a real file will do for, `UsageError` for
+        one that the user names and that cannot be read, `UnavailableError` for any other.
         """
         live = self.local.live()
         if live is not None:
-            keys: Sequence[str] = live_keys(live, self.model.tournament)
+            keys: Sequence[str] = self._keys_of(live)
             benchmarks, notes = self._benchmarks(needs, keys, real=True)
             return Files(live.path, keys, benchmarks, live.filename, notes)
         keys = self._keys()
@@ -73,6 +73,14 @@ class FileMaker:
         write_live(path, tournament=self.model.tournament, columns=columns, keys=keys)
         benchmarks, _ = self._benchmarks(needs, keys, real=False)
         return Files(path, keys, benchmarks, MADE_UP)
+
+    def _keys_of(self, live: Dataset) -> Sequence[str]:
+        try:
+            return live_keys(live, self.model.tournament)
+        except UnavailableError as error:
+            if self.local.given is None:
+                raise
+            raise UsageError(f"--data {self.local.given} cannot be used", [str(error)]) from error
 
     def _keys(self) -> Sequence[str]:
         """Made-up ids; for a finished prediction file, its own: no others would fit."""

@@ -115,7 +115,7 @@ def _figures(trial: Trial, checked: Checked) -> Iterator[Finding]:
     """What the limits and the guard look at, as far as it can be told here."""
     model, found = trial.model, dict[str, float]()
     if model.tournament != "classic":
-        found["coverage"] = checked.rows / len(trial.files.keys)
+        found["coverage"] = checked.coverage
         yield ok(f"it covers {found['coverage']:.1%} of the universe")
     if model.guard is not None:
         reference = model.guard.reference

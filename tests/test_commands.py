@@ -1,4 +1,4 @@
-"""`check` and `status` against the sandbox, in this process."""
+"""`init`, `check` and `status` against the sandbox, in this process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from job.__main__ import command
+from job.cli import parse
 from job.errors import Exit
+from job.manifest import load_manifest, read_manifest
 from job.sandbox import TINY, Sandbox
+from job.sidecar import Sidecar, TrialNote, write_sidecar
+from tests.clock import NOON
 
 MANIFEST = """
 version: 1
@@ -201,3 +205,187 @@ def test_the_demo_without_its_extra_says_what_to_install() -> None:
     assert ended.returncode == Exit.USAGE
     assert "pip install 'numerai-job[demo]'" in ended.stderr
     assert ended.stdout == ""
+
+
+def write_signals(models: Path, **keys: object) -> None:
+    """Adds a Python model of Signals to the manifest."""
+    entry = {"name": "somateria_mollissima", "artifact": "s.py", "tournament": "signals", **keys}
+    text = (models / "models_manifest.yaml").read_text()
+    (models / "models_manifest.yaml").write_text(f"{text}  - {json.dumps(entry)}\n")
+    code = "import pandas as pd\ndef predict(live, universe):\n"
+    code += "    return pd.Series(range(len(universe)), index=universe)\n"
+    (models / "s.py").write_text(code)
+
+
+def test_check_names_the_universe_that_is_listed_or_those_that_might_be(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_signals(models)
+    assert run("check") == Exit.OK
+    assert "ok       signals universe signals/v3.1/live.parquet" in capsys.readouterr().out
+    text = (models / "models_manifest.yaml").read_text()
+    text = text.replace('"tournament"', '"data_version": "v9.9", "tournament"')
+    (models / "models_manifest.yaml").write_text(text)
+    assert run("check") == Exit.UNAVAILABLE
+    (fault,) = faults(capsys.readouterr().out)
+    assert "signals/v9.9/live.parquet and signals/v9.9/live_universe.parquet" in fault
+
+
+def test_check_tells_of_variables_that_models_need(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_signals(models, env=["MY_DATA_KEY"])
+    assert run("check") == Exit.MODELS_FAILED
+    (fault,) = faults(capsys.readouterr().out)
+    assert fault == "somateria_mollissima: is to be given MY_DATA_KEY, not set in the environment"
+    assert run("check", MY_DATA_KEY="a secret of mine") == Exit.OK
+    out = capsys.readouterr().out
+    assert "somateria_mollissima: MY_DATA_KEY set" in out
+    assert "a secret of mine" not in out
+
+
+def test_check_tells_of_runtimes_that_are_not_there(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtimes = f"runtimes: {{mine: {sys.executable}, gone: /nowhere/bin/python}}\n"
+    path = models / "models_manifest.yaml"
+    path.write_text(MANIFEST.replace("models:", f"{runtimes}models:"))
+    assert run("check") == Exit.OK
+    out = capsys.readouterr().out
+    assert f"ok       runtime mine: {sys.executable}" in out
+    assert "warning  runtime gone: there is no /nowhere/bin/python" in out
+    path.write_text(path.read_text().replace("anas.pkl,", "anas.pkl, runtime: gone,"))
+    assert run("check") == Exit.MODELS_FAILED
+    assert "runtime create gone" in faults(capsys.readouterr().out)[0]
+
+
+def test_check_awaits_a_finished_file_that_is_not_there_yet(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = models / "models_manifest.yaml"
+    path.write_text(MANIFEST.replace("aythya.txt", "aythya.csv"))
+    assert run("check") == Exit.OK
+    assert "warning  aythya_fuligula: aythya.csv is not there yet" in capsys.readouterr().out
+
+
+def test_check_deep_tries_every_enabled_model_and_runtime(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"version: 1\nruntimes: {{mine: {sys.executable}, broken: /bin/true}}\nmodels:\n"
+    for name in ("anas_platyrhynchos", "aythya_fuligula", "mergus_merganser"):
+        enabled = str(name != "mergus_merganser").lower()
+        text += f"  - {{name: {name}, artifact: {name}.py, enabled: {enabled}}}\n"
+    (models / "models_manifest.yaml").write_text(text)
+    good = "def predict(live):\n    return live.iloc[:, -1].rank(pct=True).to_frame('prediction')\n"
+    (models / "anas_platyrhynchos.py").write_text(good)
+    (models / "aythya_fuligula.py").write_text("def predict(live):\n    raise OSError('alas')\n")
+    before = sorted(models.rglob("*"))
+    assert run("check", "--deep") == Exit.MODELS_FAILED
+    told = capsys.readouterr()
+    assert "ok       runtime mine: Python 3." in told.out
+    assert "ok       anas_platyrhynchos: predicted 6,500 rows of made-up live data in" in told.out
+    broken, failed = faults(told.out)
+    assert "runtime broken: the model runtime /bin/true does not start" in broken
+    assert "aythya_fuligula: the model raised OSError: alas" in failed
+    assert "aythya_fuligula: loading aythya_fuligula.py" in told.err
+    assert "mergus_merganser: " not in told.out
+    assert sorted(models.rglob("*")) == before
+
+
+def test_check_deep_needs_no_account_for_the_models(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_signals(models, postprocess="rank")
+    without = {"NUMERAI_PUBLIC_ID": None, "NUMERAI_SECRET_KEY": None}
+    assert run("check", "--deep", **without) == Exit.USAGE
+    assert "somateria_mollissima: predicted 5,000 rows" in capsys.readouterr().out
+
+
+def test_status_shows_format_size_and_last_trial_in_every_tournament(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_signals(models)
+    note = TrialNote(at=NOON.isoformat(), rows=200, seconds={"load": 1.0, "predict": 0.5},
+                     memory=200 << 20, data="synthetic")  # fmt: skip
+    write_sidecar(models / "anas.pkl", Sidecar(sha256="ab" * 32, python="3.12.1", trial=note))
+    assert run("status") == Exit.OK
+    out = capsys.readouterr().out
+    assert "signals round 1399 (on time)" in out
+    rows = {line.split()[0]: line for line in out.splitlines() if line}
+    assert "2026-11-03 12:10, 1.5 s, 200 MiB" in rows["anas_platyrhynchos"]
+    assert "lightgbm" in rows["aythya_fuligula"]
+    assert "python" in rows["somateria_mollissima"]
+    assert run("status", "--json") == Exit.OK
+    anas, aythya, _ = json.loads(capsys.readouterr().out)["models"]
+    assert (anas["format"], anas["runtime"], anas["size"]) == ("pickle", None, len(b"a pickle"))
+    assert (anas["trial"]["memory"], aythya["trial"]) == (200 << 20, None)
+
+
+def test_status_shows_no_trial_of_another_file_than_is_pinned(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = TrialNote(at=NOON.isoformat(), rows=200, seconds={}, memory=0, data="synthetic")
+    write_sidecar(models / "anas.pkl", Sidecar(sha256="ab" * 32, python="3.12.1", trial=note))
+    path = models / "models_manifest.yaml"
+    path.write_text(MANIFEST.replace("anas.pkl,", f"anas.pkl, sha256: {'cd' * 32},"))
+    assert run("status", "--json") == Exit.OK
+    assert json.loads(capsys.readouterr().out)["models"][0]["trial"] is None
+
+
+def test_init_writes_what_the_account_has_and_check_takes_it(
+    run: Run, box: Sandbox, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = models / "models_manifest.yaml"
+    path.unlink()
+    box.roster.change_model(box.model("aythya_fuligula").id, hosted=True)
+    assert run("init") == Exit.OK
+    out = capsys.readouterr().out
+    assert f"{path}: 4 classic, 1 signals, 1 crypto models, none enabled yet" in out
+    names = [model.name for model in read_manifest(path).models]
+    assert "aythya_fuligula" not in names
+    assert {"anas_platyrhynchos", "somateria_mollissima", "clangula_hyemalis"} <= set(names)
+    assert run("check") == Exit.OK
+
+
+def test_init_never_overwrites_a_manifest(
+    run: Run, models: Path, box: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = models / "models_manifest.yaml"
+    assert run("init") == Exit.USAGE
+    assert "--out FILE" in capsys.readouterr().err
+    assert run("init", "--out", str(path)) == Exit.USAGE
+    assert path.read_text() == MANIFEST
+    assert box.requests == []
+    assert run("init", "--out", str(models / "other.yaml")) == Exit.OK
+    assert (models / "other.yaml").is_file()
+
+
+def test_init_shows_the_skeleton_on_stdout_and_nothing_else(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(models.rglob("*"))
+    assert run("init", "--out", "-") == Exit.OK
+    assert load_manifest(capsys.readouterr().out, source="stdout").models
+    assert sorted(models.rglob("*")) == before
+
+
+def test_init_without_credentials_or_models_says_what_to_do(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (models / "models_manifest.yaml").unlink()
+    assert run("init", NUMERAI_PUBLIC_ID=None) == Exit.USAGE
+    assert "NUMERAI_PUBLIC_ID: not set" in capsys.readouterr().err
+    with Sandbox(shape=TINY, models=[]) as empty:
+        assert run("init", NUMERAI_API_URL=empty.api_url) == Exit.USAGE
+    assert "has no models" in capsys.readouterr().err
+    assert not (models / "models_manifest.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["run", "status", "check", "init", "add", "predict"])
+def test_the_help_of_each_command_teaches_by_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse([name, "--help"])
+    assert ended.value.code == 0
+    assert f"numerai-job {name}" in capsys.readouterr().out.partition("example")[2]

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from job.artifacts import Artifacts
-from job.errors import ModelError
+from job.errors import ModelError, UsageError
 from job.made_up import ROWS, made_up_keys, made_up_names, write_live
 from job.manifest import Manifest
 from job.model_spec import FeatureList, FeatureSet, Guard, Limits, ModelSpec, Neutralize
@@ -149,6 +149,13 @@ def test_a_file_that_is_named_goes_before_what_is_here(home: Home, tmp_path: Pat
     trial = home.attempt(a_model(), last_feature(), data=other)
     assert trial.files.live == other
     assert trial.local.round == 0
+
+
+def test_a_named_file_without_ids_is_the_users_to_mend(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pd.DataFrame({"feature_a": [1]}).to_parquet(path)
+    with pytest.raises(UsageError, match="cannot be used"):
+        home.attempt(a_model(), last_feature(), data=path)
 
 
 def test_benchmark_models_come_from_the_round_of_the_live_data(home: Home) -> None:

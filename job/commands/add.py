@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 
+import job
 from job.artifacts import Artifacts
 from job.commands.prepare import start_logging
 from job.draft import Draft, draft_of
@@ -31,6 +32,8 @@ from job.trial_report import sidecar_of, told
 from job.validate import Checked
 
 log = logging.getLogger(__name__)
+
+EXAMPLE = Path(job.__file__).resolve().parents[1] / "models_manifest.yaml"
 
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
@@ -60,11 +63,15 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
 
 
 def _manifest_path(settings: Settings) -> Path:
-    """The manifest's file; where it is to be, if there is none yet."""
+    """The manifest that a run would read; where it is to be, if there is none yet. The example that
+    comes with a clone is nobody's manifest, although the job is often started there.
+    """
+    usual = settings.models_dir / settings.manifest
     try:
-        return find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
+        found = find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
     except UsageError:
-        return settings.models_dir / settings.manifest
+        return usual
+    return usual if found.resolve() == EXAMPLE else found
 
 
 def _check_writable(folder: Path) -> None:

@@ -48,17 +48,14 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
 
 def _free_place(settings: Settings, out: str | None) -> Path:
     """Where to write; raises `UsageError` where something is, which is never overwritten."""
-    places = (
-        [Path(out)] if out else [settings.models_dir / settings.manifest, Path(settings.manifest)]
-    )
-    for place in places:
-        if place.exists() or place.is_symlink():
-            raise UsageError(
-                f"{place} is there already; nothing was written",
-                ["a manifest is never overwritten"],
-                hint="write the skeleton elsewhere with --out FILE, or show it with --out -",
-            )
-    return places[0]
+    place = Path(out) if out else settings.models_dir / settings.manifest
+    if place.exists() or place.is_symlink():
+        raise UsageError(
+            f"{place} is there already; nothing was written",
+            ["a manifest is never overwritten"],
+            hint="write the skeleton elsewhere with --out FILE, or show it with --out -",
+        )
+    return place
 
 
 def _count(state: AccountState) -> str:
