@@ -45,7 +45,7 @@ def read_answer(
     Args:
         returned: frame, series or array.
         ids: live's ids in live's order; the index's name is the key (`id`).
-        kind: "function" or "object"; only an object's rows may be matched by position.
+        kind: as in `Needs`; only an object's rows may be matched by position.
         column: what a frame may call its values besides `prediction`.
         partial: whether rows whose ids live does not have are dropped instead of refused.
     """
@@ -58,7 +58,12 @@ def read_answer(
     numbers = _floats(values)
     if kind == "object" and index.equals(pd.RangeIndex(len(ids))):
         return Answer(ids, numbers)
-    return Answer(index, numbers) if index.equals(ids) else _matched(index, numbers, ids, partial)
+    if index.equals(ids):
+        return Answer(index, numbers)
+    known = np.asarray(index.isin(ids))
+    if not known.all() and not (partial and known.any()):
+        raise _unmatched(index[~known], of=len(index), kind=kind)
+    return Answer(index[known], numbers[known], tuple(index[~known]))
 
 
 def write_answer(answer: Answer, path: Path, *, key: str, column: str = PREDICTION) -> int:
@@ -146,17 +151,10 @@ def _from_array(returned: Any, rows: int, kind: str) -> pd.Series[Any]:
     return pd.Series(array)
 
 
-def _matched(
-    index: pd.Index, values: npt.NDArray[np.float64], ids: pd.Index, partial: bool
-) -> Answer:
-    known = np.asarray(index.isin(ids))
-    unknown = tuple(index[~known])
-    if not unknown:
-        return Answer(index, values)
-    if partial and known.any():
-        return Answer(index[known], values[known], unknown)
-    what = f"{len(unknown)} of the answer's {len(index)} rows have no id of live"
-    raise Fault("answer", what, (f"for example {unknown[0]!r}",), MEND)
+def _unmatched(unknown: pd.Index, *, of: int, kind: str) -> Fault:
+    what = f"{len(unknown)} of the answer's {of} rows have no id of live"
+    hint = "write the file anew from this round's live data" if kind == "file" else MEND
+    return Fault("answer", what, (f"for example {unknown[0]!r}",), hint)
 
 
 def _floats(column: pd.Series[Any]) -> npt.NDArray[np.float64]:

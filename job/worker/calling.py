@@ -38,7 +38,7 @@ def call(model: Any, needs: Needs, given: Given) -> Any:
     with only_here():
         if needs.context is not None:
             return _call_by_name(model, needs.context, given)
-        if needs.kind == "function":
+        if needs.kind != "object":
             return model(*(each for each in (given.live, given.benchmarks) if each is not None))
         if needs.batched:
             return model.predict(given.live, memory=given.memory)

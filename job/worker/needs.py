@@ -22,7 +22,8 @@ class Needs:
     """How to call a model.
 
     Attributes:
-        kind: "function" (Numerai's model upload) or "object" (has `predict`).
+        kind: "function" (Numerai's model upload), "object" (has `predict`) or "file" (of finished
+            predictions).
         columns: columns of live in the model's order; None: the whole frame.
         benchmarks: whether a function takes `live_benchmark_models` too.
         array: whether an object was trained on a bare array, so that names would only irritate it.
@@ -47,7 +48,7 @@ def needs_of(model: Any, features: Sequence[str] | None) -> Needs:
         features: columns named by the user, or None.
     """
     if isinstance(model, Finished):
-        return Needs("function", ())  # live's ids are all it looks at
+        return Needs("file", ())  # live's ids are all it looks at
     if isinstance(model, PythonModel):
         benchmarks = BENCHMARKS in model.takes
         return Needs("function", _with_era(features), benchmarks=benchmarks, context=model.takes)

@@ -31,7 +31,8 @@ class Needs:
     """What a loaded model wants.
 
     Attributes:
-        kind: "function" (takes live_features[, live_benchmark_models]) or "object" (has `predict`).
+        kind: "function" (takes live_features[, live_benchmark_models]), "object" (has `predict`) or
+            "file" (of finished predictions).
         columns: columns of live in the model's order; None: the whole frame.
         benchmarks: whether `predict` must be given the benchmark models' file.
     """

@@ -56,7 +56,7 @@ def test_ids_are_text_and_no_digit_is_lost(tmp_path, kind):
 def test_only_lives_ids_are_decoded_for_it(tmp_path):
     frame = pd.DataFrame({"signal": VALUES}, index=pd.Index(IDS, name="symbol"))
     finished = load(saved(frame, tmp_path, "csv"), "predictions")
-    assert needs_of(finished, ["feature_a"]) == Needs("function", ())
+    assert needs_of(finished, ["feature_a"]) == Needs("file", ())
 
 
 def test_an_index_without_a_name_holds_the_ids(tmp_path):
@@ -82,6 +82,7 @@ def test_rows_that_live_does_not_have_are_counted(worker, round_, finished):
     more = pd.concat([finished, finished.head(2).rename(lambda name: f"x{name}")])
     error = round_.fails(worker, saved(more, round_.folder, "csv"), format="predictions")
     assert error.what == f"2 of the answer's {ROWS + 2} rows have no id of live"
+    assert error.hint == "write the file anew from this round's live data"
 
 
 @pytest.mark.parametrize(
