@@ -13,8 +13,8 @@ from job.interpreters import is_there
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
 from job.sidecar import read_sidecar
-from job.trial import Bench, scratch_folder
-from job.trial_files import MADE_UP
+from job.trial import Bench
+from job.trial_files import MADE_UP, scratch_folder
 from job.trial_report import data_of, notes, taken
 from job.workers import Worker, worker_environment
 

@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self
 
 from job import serving
 from job.artifacts import Artifact
 from job.errors import ModelError
-from job.files import disk_errors
 from job.interpreters import python_of
 from job.machine import cores
 from job.manifest import Manifest
@@ -33,6 +31,7 @@ from job.workers import Context, Needs, Predicted, Worker, worker_environment
 log = logging.getLogger(__name__)
 
 LIVE = "live.parquet"
+CSV = "prediction.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +114,8 @@ class Bench:
         """
         local = LocalData.of(model, data_dir=self.data_dir, given=self.data)
         if local.live() is None and not self.made_up:
-            raise ModelError(
-                f"no live data of {local.named('')[:-1]} are here", hint=local.how_to_get(LIVE)
-            )
+            what = f"no live data of {local.named('').rstrip('/')} are here"
+            raise ModelError(what, hint=local.how_to_get(LIVE))
         features, neutralizers = self._names(model, local, sidecar)
         recipe = Recipe(
             model=model,
@@ -128,14 +126,11 @@ class Bench:
         )
         environment = worker_environment(self.environ, threads=cores(), home=folder / "worker")
         with Worker(environment=environment, threads=cores()) as worker:
-            needs = self._load(worker, recipe, known=features.known)
-            maker = FileMaker(model, artifact, local, folder, self.made_up)
-            files = maker.files(needs, neutralizers.names)
-            predicted = self._predict(worker, recipe, files, local, folder / "prediction.csv")
             versions = worker.versions(python_of(model, self.manifest))
+            files, predicted = self._predicted(worker, recipe, local, folder, known=features.known)
         return Trial(
             model=model,
-            csv=folder / "prediction.csv",
+            csv=folder / CSV,
             local=local,
             files=files,
             seconds=predicted.seconds,
@@ -144,6 +139,14 @@ class Bench:
             features=features.to_freeze,
             neutralizers=neutralizers.to_freeze,
         )
+
+    def _predicted(
+        self, worker: Worker, recipe: Recipe, local: LocalData, folder: Path, *, known: bool
+    ) -> tuple[Files, Predicted]:
+        needs = self._load(worker, recipe, known=known)
+        maker = FileMaker(recipe.model, recipe.artifact, local, folder, self.made_up)
+        files = maker.files(needs, recipe.neutralizers)
+        return files, self._predict(worker, recipe, files, local, folder / CSV)
 
     def _names(
         self, model: ModelSpec, local: LocalData, sidecar: Sidecar | None
@@ -223,14 +226,3 @@ def _told_of_names(error: ModelError, files: Files, local: LocalData) -> ModelEr
         return error
     why = "the features of the made-up live data have made-up names; it needs real ones"
     return ModelError(error.what, *error.why, why, hint=local.how_to_get(LIVE))
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder for a trial's files, gone at the end; raises `UnavailableError` where there is no
-    room for one.
-    """
-    with disk_errors("cannot make a folder for temporary files"):
-        folder = TemporaryDirectory(prefix="numerai-trial-", ignore_cleanup_errors=True)
-    with folder as name:
-        yield Path(name)

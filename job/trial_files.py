@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from job.artifacts import Artifact
 from job.data import Dataset, live_keys
 from job.errors import ModelError, UnavailableError, UsageError
+from job.files import disk_errors
 from job.made_up import made_up_keys, made_up_names, write_benchmarks, write_live
 from job.model_spec import ModelSpec
 from job.published import read_names
@@ -39,6 +42,17 @@ class Files:
     benchmarks: Path | None
     data: str
     notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for a trial's files, gone at the end; raises `UnavailableError` where there is no
+    room for one.
+    """
+    with disk_errors("cannot make a folder for temporary files"):
+        folder = TemporaryDirectory(prefix="numerai-trial-", ignore_cleanup_errors=True)
+    with folder as name:
+        yield Path(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from job.output import say
 from job.placing import Place, place_of, settle, staged
 from job.settings import Settings
 from job.sidecar import sidecar_path, write_sidecar
-from job.trial import Bench, Trial, scratch_folder
+from job.trial import Bench, Trial
+from job.trial_files import scratch_folder
 from job.trial_report import sidecar_of, told
 from job.validate import Checked
 

@@ -18,7 +18,8 @@ from job.model_spec import ModelSpec
 from job.output import say
 from job.settings import Settings
 from job.sidecar import read_sidecar
-from job.trial import Bench, Trial, scratch_folder
+from job.trial import Bench, Trial
+from job.trial_files import scratch_folder
 from job.trial_report import data_of, taken
 from job.units import perhaps
 
