@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 from job.errors import ModelError
 from job.files import disk_errors
-from job.interpreters import python_of
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
 from job.recipe import Recipe
+from job.runtimes.interpreters import python_of
 from job.sidecar import made_with
 from job.universe import KEYS, VALUE_COLUMNS
 from job.workers import Context, Needs, Predicted, Worker

@@ -16,8 +16,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from job.errors import ModelError
 from job.files import write_whole
-from job.interpreters import how_to_make, minor_of, version_of
 from job.model_spec import FeatureFile, Features, FeatureSet, Format, ModelSpec
+from job.runtimes.interpreters import how_to_make, minor_of, version_of
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from job.__main__ import command
+from job.adding.placing import place_of, settle, staged
 from job.errors import Exit, UnavailableError, UsageError
 from job.manifest import Manifest, read_manifest
-from job.placing import place_of, settle, staged
 from job.sidecar import Sidecar, read_sidecar
 from job.tree import tree_sha256
 from tests.test_trial import leave_round
@@ -430,7 +430,7 @@ def test_the_example_of_a_clone_is_nobodys_manifest(
     assert run("add", "good.pkl", "--name", "wigeon") == Exit.OK  # in the working folder, it counts
     assert example.read_text() != COMMENTED
     example.write_text(COMMENTED)
-    monkeypatch.setattr("job.commands.add.EXAMPLE", example)
+    monkeypatch.setattr("job.manifest.loading.EXAMPLE", example)
     assert run("add", "good.pkl", "--name", "wigeon") == Exit.OK
     assert example.read_text() == COMMENTED
     assert [model.name for model in manifest(home).models] == ["wigeon"]

@@ -25,6 +25,7 @@ PURE = {
     "job.report",
     "job.churn",
     "job.universe",
+    "job.skeleton",
 }
 HEAVY = {
     "graphql",

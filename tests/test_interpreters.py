@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from job.errors import ModelError
-from job.interpreters import (
+from job.manifest import Manifest, load_manifest, read_manifest
+from job.runtimes.interpreters import (
     find_python,
     minor_of,
     minors_here,
@@ -20,7 +21,6 @@ from job.interpreters import (
     shipped_names,
     version_of,
 )
-from job.manifest import Manifest, load_manifest, read_manifest
 from tests.builders import a_model
 
 OWN = ".".join(map(str, sys.version_info[:3]))

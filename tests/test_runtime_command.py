@@ -13,8 +13,8 @@ import pytest
 
 from job.__main__ import command
 from job.errors import Exit, ModelError
-from job.interpreters import minors_here, own_minor, unfinished, version_of
 from job.manifest import read_manifest
+from job.runtimes.interpreters import minors_here, own_minor, unfinished, version_of
 from job.sidecar import Sidecar, made_with, write_sidecar
 from job.workers import Worker, worker_environment
 

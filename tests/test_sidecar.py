@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job.errors import ModelError, UnavailableError
-from job.interpreters import own_minor
 from job.model_spec import FeatureFile, FeatureList, Features, FeatureSet, Format, Neutralize
+from job.runtimes.interpreters import own_minor
 from job.sidecar import (
     Frozen,
     Sidecar,

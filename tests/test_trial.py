@@ -16,16 +16,16 @@ import pytest
 
 from job.artifacts import Artifacts
 from job.errors import ModelError, UsageError
-from job.made_up import ROWS, made_up_keys, made_up_names, write_live
 from job.manifest import Manifest
 from job.model_spec import FeatureList, FeatureSet, Guard, Limits, ModelSpec, Neutralize
 from job.predict import Defaults
 from job.sandbox.synthetic import TINY, Source, datasets, feature_sets
 from job.sidecar import Sidecar, freeze
-from job.trial import Bench, Trial
-from job.trial_data import LocalData
-from job.trial_files import MADE_UP
-from job.trial_report import notes, sidecar_of, told
+from job.trial.bench import Bench, Trial
+from job.trial.files import MADE_UP
+from job.trial.local_data import LocalData
+from job.trial.made_up import ROWS, made_up_keys, made_up_names, write_live
+from job.trial.report import notes, sidecar_of, told
 from tests.builders import a_model
 from tests.clock import NOON
 

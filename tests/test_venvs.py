@@ -16,8 +16,8 @@ from textwrap import dedent
 import pytest
 
 from job.errors import UnavailableError, UsageError
-from job.interpreters import unfinished
-from job.venvs import Tool, _aside, place_for
+from job.runtimes.interpreters import unfinished
+from job.runtimes.venvs import Tool, _aside, place_for
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ class TestPlace:
     def test_two_at_once_are_one(self, folder: Path) -> None:
         other = f"""
             from pathlib import Path
-            from job.venvs import place_for
+            from job.runtimes.venvs import place_for
             from job.errors import UnavailableError
             try:
                 place_for(Path({str(folder)!r}), force=True).__enter__()

@@ -13,28 +13,25 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 
-import job
+from job.adding.draft import Draft, draft_of
+from job.adding.entry import REFUSED, flag_faults
+from job.adding.placing import Place, place_of, settle, staged
 from job.artifacts import Artifacts
 from job.commands.prepare import start_logging
-from job.draft import Draft, draft_of
-from job.entry import REFUSED, flag_faults
 from job.errors import Exit, ModelError, UsageError
 from job.files import disk_errors
 from job.manifest import find_manifest
 from job.manifest.editing import add_model
 from job.model_spec import ModelSpec
 from job.output import say
-from job.placing import Place, place_of, settle, staged
 from job.settings import Settings
 from job.sidecar import sidecar_path, write_sidecar
-from job.trial import Bench, Trial
-from job.trial_files import scratch_folder
-from job.trial_report import sidecar_of, told
+from job.trial.bench import Bench, Trial
+from job.trial.files import scratch_folder
+from job.trial.report import sidecar_of, told
 from job.validate import Checked
 
 log = logging.getLogger(__name__)
-
-EXAMPLE = Path(job.__file__).resolve().parents[1] / "models_manifest.yaml"
 
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
@@ -64,15 +61,11 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
 
 
 def _manifest_path(settings: Settings) -> Path:
-    """The manifest that a run would read; where it is to be, if there is none yet. The example that
-    comes with a clone is nobody's manifest, although the job is often started there.
-    """
-    usual = settings.models_dir / settings.manifest
+    """The manifest that a run would read; where it is to be, if there is none yet."""
     try:
-        found = find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
+        return find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
     except UsageError:
-        return usual
-    return usual if found.resolve() == EXAMPLE else found
+        return settings.models_dir / settings.manifest
 
 
 def _check_writable(folder: Path) -> None:

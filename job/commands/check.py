@@ -10,7 +10,6 @@ from job.artifacts import Artifact, Artifacts
 from job.clock import Clock
 from job.commands.prepare import manifest_of, secrets_of, start_logging
 from job.connect import connect
-from job.deep import runtime_findings, trial_findings
 from job.errors import Exit, JobError, UsageError
 from job.findings import (
     Finding,
@@ -28,7 +27,8 @@ from job.model_spec import ModelSpec
 from job.output import say
 from job.settings import Settings
 from job.tournament import Tournament
-from job.trial import Bench
+from job.trial.bench import Bench
+from job.trial.findings import runtime_findings, trial_findings
 
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:

@@ -8,9 +8,9 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from job.adding.entry import data_fault
 from job.artifacts import Artifacts
 from job.commands.prepare import manifest_of, secrets_of, start_logging
-from job.entry import data_fault
 from job.errors import Exit, ModelError, UsageError
 from job.files import disk_errors, write_whole
 from job.manifest import Manifest
@@ -18,9 +18,9 @@ from job.model_spec import ModelSpec
 from job.output import say
 from job.settings import Settings
 from job.sidecar import read_sidecar
-from job.trial import Bench, Trial
-from job.trial_files import scratch_folder
-from job.trial_report import data_of, taken
+from job.trial.bench import Bench, Trial
+from job.trial.files import scratch_folder
+from job.trial.report import data_of, taken
 from job.units import perhaps
 
 log = logging.getLogger(__name__)

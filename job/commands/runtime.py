@@ -10,15 +10,15 @@ from tempfile import TemporaryDirectory
 
 from job.commands.prepare import start_logging
 from job.errors import Exit, JobError, ModelError, UsageError
-from job.interpreters import is_there, minor_of, own_minor, unfinished, version_of
 from job.manifest import Manifest, find_manifest, read_manifest, resolve_inside
 from job.manifest.editing import set_runtime
 from job.model_spec import ModelSpec
 from job.output import say
-from job.runtime_plan import RuntimePlan, plan_runtime
+from job.runtimes.interpreters import is_there, minor_of, own_minor, unfinished, version_of
+from job.runtimes.plan import RuntimePlan, plan_runtime
+from job.runtimes.venvs import Tool, place_for
 from job.settings import Settings
 from job.sidecar import read_sidecar
-from job.venvs import Tool, place_for
 from job.workers import Worker, worker_environment
 
 SHOWN: tuple[str, ...] = ("Python", "pandas", "pyarrow")

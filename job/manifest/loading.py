@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -16,6 +17,9 @@ from job.manifest.inheritance import spec_of
 from job.manifest.schema import EMPTY_ALLOWED, Schema
 from job.model_spec import ModelSpec
 from job.units import perhaps
+
+EXAMPLE: Final = Path(__file__).resolve().parents[2] / "models_manifest.yaml"
+"""What shows every key to readers of a clone, and is nobody's manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +103,13 @@ def find_manifest(setting: str, *, models_dir: Path, cwd: Path) -> Path:
     folders = [cwd / models_dir, cwd]
     places = list(dict.fromkeys(folder / setting for folder in folders))
     for place in places:
-        if _is_file(place):
+        if _is_file(place) and place.resolve() != EXAMPLE:
             return place
     raise UsageError(
         f"there is no manifest {setting}",
         [f"{place}: {_why_not(place)}" for place in places],
-        hint="write one, or set NUMERAI_MODELS_DIR to its folder or NUMERAI_MANIFEST to its path",
+        hint="`python -m job init` writes one, `add` begins one; or set NUMERAI_MODELS_DIR to its "
+        "folder, NUMERAI_MANIFEST to its path",
     )
 
 
@@ -117,6 +122,8 @@ def _is_file(path: Path) -> bool:
 
 def _why_not(path: Path) -> str:
     try:
+        if path.resolve() == EXAMPLE:
+            return "only the example that comes with a clone"
         if path.is_dir():
             return "a folder, not a file"
         siblings = [entry.name for entry in path.parent.iterdir()]

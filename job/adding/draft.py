@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from job.entry import REFUSED, Entry, entry_of
+from job.adding.entry import REFUSED, Entry, entry_of
+from job.adding.placing import Place
 from job.errors import UsageError
 from job.manifest import Manifest, load_manifest
 from job.manifest.document import read_yaml
 from job.model_spec import ModelSpec
-from job.placing import Place
 
 FLAGS: Final = {
     "name": "--name",

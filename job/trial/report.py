@@ -15,9 +15,9 @@ from job.figures import held_back
 from job.findings import Finding, ok, warning
 from job.model_spec import Features, FeatureSet, Limits, ModelSpec
 from job.sidecar import Frozen, Sidecar, TrialNote, freeze
-from job.trial import Trial
-from job.trial_files import MADE_UP
-from job.trial_names import FEATURES
+from job.trial.bench import Trial
+from job.trial.files import MADE_UP
+from job.trial.names import FEATURES
 from job.universe import dataset_name
 from job.validate import RULES, Checked, read_predictions
 from job.workers.ends import size

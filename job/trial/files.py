@@ -13,11 +13,11 @@ from job.artifacts import Artifact
 from job.data import Dataset, live_keys
 from job.errors import ModelError, UnavailableError, UsageError
 from job.files import disk_errors
-from job.made_up import made_up_keys, made_up_names, write_benchmarks, write_live
 from job.model_spec import ModelSpec
 from job.published import read_names
-from job.trial_data import LocalData
-from job.trial_names import published_names
+from job.trial.local_data import LocalData
+from job.trial.made_up import made_up_keys, made_up_names, write_benchmarks, write_live
+from job.trial.names import published_names
 from job.universe import KEYS
 from job.workers import Needs
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from job.artifacts import Artifact
 from job.errors import Exit, JobError
 from job.findings import Finding, faults_of, ok, warning
-from job.interpreters import is_there
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
+from job.runtimes.interpreters import is_there
 from job.sidecar import read_sidecar
-from job.trial import Bench
-from job.trial_files import MADE_UP, scratch_folder
-from job.trial_report import data_of, notes, taken
+from job.trial.bench import Bench
+from job.trial.files import MADE_UP, scratch_folder
+from job.trial.report import data_of, notes, taken
 from job.workers import Worker, worker_environment
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ VERSION: Final = "import platform; print(platform.python_version())"
 OLDEST: Final = (3, 10)
 """The oldest Python that a model process runs with."""
 
-LISTS: Final = Path(__file__).parent / "runtimes"
+LISTS: Final = Path(__file__).parent
 
 
 def shipped_list(name: str) -> Path | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from job.errors import ModelError, UnavailableError
 from job.features import resolve_features
 from job.files import disk_errors
-from job.made_up import made_up_names
 from job.model_spec import Features, FeatureSet, ModelSpec
-from job.trial_data import LocalData
+from job.trial.local_data import LocalData
+from job.trial.made_up import made_up_names
 
 FEATURES = "features.json"
 

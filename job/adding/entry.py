@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from job.adding.placing import Place
 from job.manifest import values
-from job.placing import Place
 from job.units import perhaps
 
 Entry = dict[str, Any]

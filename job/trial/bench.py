@@ -14,17 +14,17 @@ from typing import Self
 from job import serving
 from job.artifacts import Artifact
 from job.errors import ModelError
-from job.interpreters import python_of
 from job.machine import cores
 from job.manifest import Manifest
 from job.model_spec import Features, ModelSpec
 from job.predict import Defaults
 from job.recipe import Recipe
+from job.runtimes.interpreters import python_of
 from job.settings import Settings
 from job.sidecar import Sidecar, frozen_features, frozen_neutralizers
-from job.trial_data import LocalData
-from job.trial_files import MADE_UP, FileMaker, Files
-from job.trial_names import Names, names_of
+from job.trial.files import MADE_UP, FileMaker, Files
+from job.trial.local_data import LocalData
+from job.trial.names import Names, names_of
 from job.validate import RULES, Checked, validate_submission
 from job.workers import Context, Needs, Predicted, Worker, worker_environment
 

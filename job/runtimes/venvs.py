@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 
 from job.errors import UnavailableError, UsageError
 from job.files import disk_errors
-from job.interpreters import unfinished
 from job.manifest.values import OWN_VARIABLES
+from job.runtimes.interpreters import unfinished
 
 TAIL_LINES: Final = 30
 MISLEADING: Final = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")

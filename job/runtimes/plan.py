@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from job.errors import UsageError
-from job.interpreters import (
+from job.manifest import Manifest
+from job.manifest.values import runtime_name
+from job.runtimes.interpreters import (
     OLDEST,
     find_python,
     is_there,
@@ -18,8 +20,6 @@ from job.interpreters import (
     shipped_list,
     shipped_names,
 )
-from job.manifest import Manifest
-from job.manifest.values import runtime_name
 from job.units import perhaps
 
 

@@ -1,0 +1,1 @@
+"""A model tried outside a round: what `add` refuses, `check --deep` finds and `predict` writes."""
