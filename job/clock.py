@@ -33,6 +33,12 @@ class Clock:
         """The time of day, aware, in UTC."""
         return datetime.now(UTC) + self._ahead
 
+    def corrected(self, noted: datetime) -> datetime:
+        """A moment that this machine's clock noted, such as when a file was written, by the clock
+        that is gone by.
+        """
+        return noted + self._ahead
+
     def agree_with(self, server_now: datetime) -> None:
         """Goes by a server's clock from now on, if the two differ by more than `AGREEING`.
 

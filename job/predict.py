@@ -152,7 +152,7 @@ class Predictor:
 
     def _check_arrived(self, step: Submit, artifact: Artifact) -> None:
         """Another program's file counts from the round's opening on, once it is left alone."""
-        written, opened = artifact.modified, step.round.open_time
+        written, opened = self.clock.corrected(artifact.modified), step.round.open_time
         if written < opened:
             raise AwaitedError(
                 f"{step.model.artifact} is from {written:%a %d %b %H:%M:%S}, before round "

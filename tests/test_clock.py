@@ -122,3 +122,10 @@ def test_the_fake_clock_shows_what_was_set(clock: FakeClock) -> None:
     before = clock.now()
     clock.agree_with(before + timedelta(hours=1))
     assert clock.now() == before
+
+
+def test_what_a_wrong_clock_noted_is_read_by_the_right_one() -> None:
+    clock, noted = Clock(), real_now()
+    assert clock.corrected(noted) == noted
+    clock.agree_with(real_now() - timedelta(hours=2))
+    assert abs(noted - timedelta(hours=2) - clock.corrected(noted)) < timedelta(seconds=5)
