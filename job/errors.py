@@ -65,6 +65,12 @@ class RefusedError(ModelError):
     """Numerai understood a request and said no; waiting cannot mend it."""
 
 
+class DeadlineError(ModelError):
+    """There is no time left to submit this model on time."""
+
+    exit_code = Exit.MISSED
+
+
 class UnavailableError(JobError):
     """Numerai, the store or the disk could not be reached, read, written or understood."""
 
@@ -95,6 +101,13 @@ class NotReadyError(UnavailableError):
     """The round is open, but its data are not there yet; `again_in` seconds they may be."""
 
     again_in = 0.0
+
+
+class AwaitedError(NotReadyError):
+    """A prediction file that another program is to put there has not come yet."""
+
+    exit_code = Exit.MODELS_FAILED
+    again_in = 10.0
 
 
 class ReplyLostError(UnavailableError):

@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from job import serving
-from job.artifacts import Artifact, Artifacts
+from job.arrival import check_arrived
+from job.artifacts import Artifacts
 from job.clock import Clock
 from job.data import Dataset, RoundData, live_keys
-from job.errors import Exit, ModelError, NotReadyError
+from job.errors import DeadlineError, ModelError, NotReadyError
 from job.features import features_file
 from job.figures import Figures, held_back
 from job.files import disk_errors
@@ -30,23 +31,6 @@ from job.validate import RULES, validate_submission
 from job.workers import Needs, Worker
 
 log = logging.getLogger(__name__)
-
-WRITTEN_SECONDS = 2.0
-"""How long a finished prediction file must have been left alone to count as written."""
-LOOK_AGAIN_SECONDS = 10.0
-
-
-class DeadlineError(ModelError):
-    """There is no time left to submit this model on time."""
-
-    exit_code = Exit.MISSED
-
-
-class AwaitedError(NotReadyError):
-    """A prediction file that another program is to put there has not come yet."""
-
-    exit_code = Exit.MODELS_FAILED
-    again_in = LOOK_AGAIN_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,23 +130,9 @@ class Predictor:
         model = step.model
         artifact = self.artifacts.get(model)
         if model.format == "predictions":
-            self._check_arrived(step, artifact)
+            check_arrived(artifact, step, clock=self.clock)
         self.data.begin_live(model.data_version)  # every model needs it, and a process still starts
         return read_recipe(model, artifact, data=self.data, models_dir=self.models_dir)
-
-    def _check_arrived(self, step: Submit, artifact: Artifact) -> None:
-        """Another program's file counts from the round's opening on, once it is left alone."""
-        written, opened = self.clock.corrected(artifact.modified), step.round.open_time
-        if written < opened:
-            raise AwaitedError(
-                f"{step.model.artifact} is from {written:%a %d %b %H:%M:%S}, before round "
-                f"{step.round.number} opened ({opened:%a %d %b %H:%M:%S} UTC)",
-                hint="have it written anew for every round, or let the job wait with --wait",
-            )
-        age = (self.clock.now() - written).total_seconds()
-        if 0 <= age < WRITTEN_SECONDS:
-            self.clock.sleep(WRITTEN_SECONDS - age)
-            artifact.check_unchanged()
 
     def _peer(self, step: Submit, worker: Worker, name: str) -> Kept:
         """The prediction of another model of the manifest, as this one's reference."""

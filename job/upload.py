@@ -11,9 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from job.clock import Clock
-from job.errors import ReplyLostError, RoundTurnedError, UnavailableError
+from job.errors import DeadlineError, ReplyLostError, RoundTurnedError, UnavailableError
 from job.plan import Submit
-from job.predict import DeadlineError
 from job.retry import Retry
 from job.round_state import current_round, upload_name
 from job.tournament import Receipt, Round, Ticket, Tournament

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ADAPTER = {"job.numerai.adapter", "job.numerai.presigned", "job.numerai.transport"}
+ADAPTER = {"job.numerai.client", "job.numerai.presigned", "job.numerai.transport"}
 PURE = {
     "job.errors",
     "job.tournament",
@@ -91,7 +91,8 @@ def test_only_the_adapter_speaks_http_and_numerapi() -> None:
 
 def test_the_adapter_is_made_in_one_place() -> None:
     assert users_of("job.numerai.adapter") == {"job.connect"}
-    assert users_of("job.numerai.graphql", "job.numerai.presigned") == {"job.numerai.adapter"}
+    assert users_of("job.numerai.client", "job.numerai.presigned") == {"job.numerai.adapter"}
+    assert users_of("job.numerai.graphql") == {"job.numerai.client"}
 
 
 def test_only_the_demo_knows_the_sandbox() -> None:

@@ -206,7 +206,7 @@ def test_what_one_model_may_not_is_not_the_tokens_fault(
 def test_no_account_in_an_answer_means_that_the_token_is_not_known(
     numerai: Numerai, box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(numerai, "_ask", lambda *_: {"account": None, "rounds_classic": []})
+    monkeypatch.setattr(numerai, "ask", lambda *_: {"account": None, "rounds_classic": []})
     with pytest.raises(TokenError, match="does not know the API token") as caught:
         numerai.account_state(["classic"])
     assert "NUMERAI_SECRET_KEY" in caught.value.hint
@@ -486,7 +486,7 @@ def test_a_token_that_is_refused_is_told_for_a_submission_too(
 def test_a_submission_without_an_address_is_refused(
     numerai: Numerai, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(numerai, "_request", lambda *_, **__: {"submissionDownloadAuth": None})
+    monkeypatch.setattr(numerai, "request", lambda *_, **__: {"submissionDownloadAuth": None})
     with pytest.raises(RefusedError, match="has no file of submission s-1"):
         numerai.submitted_csv("s-1")
 

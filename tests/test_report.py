@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job.errors import (
+    DeadlineError,
     Exit,
     JobError,
     ModelError,
@@ -24,7 +25,6 @@ from job.errors import (
 )
 from job.outcomes import failure, is_fault, planned, unfinished
 from job.plan import Fail, Miss, Skip
-from job.predict import DeadlineError
 from job.record import ModelResult, Outcome
 from job.report import exit_code, headline, outcome_word, summary
 from job.round_state import Fresh

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from job.errors import (
+    DeadlineError,
     Exit,
     RefusedError,
     ReplyLostError,
@@ -17,7 +18,6 @@ from job.errors import (
     UnavailableError,
 )
 from job.plan import Submit
-from job.predict import DeadlineError
 from job.retry import Retry
 from job.upload import ROUND_TRUSTED_SECONDS, Uploader
 from tests.builders import a_round, a_step

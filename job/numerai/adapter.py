@@ -1,20 +1,10 @@
-"""The adapter to Numerai: the only module that speaks GraphQL and presigned URLs.
-
-It is numerapi with the paths replaced that are unsafe to automate; each replacement names the
-defect.
-"""
+"""The adapter to Numerai: the only module that speaks GraphQL and presigned URLs."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from numerapi.base_api import Api
 
 from job.errors import (
     NotReadyError,
@@ -26,10 +16,9 @@ from job.errors import (
     UnavailableError,
 )
 from job.numerai import answers, queries
-from job.numerai.graphql import read_graphql
+from job.numerai.client import Client
 from job.numerai.presigned import DatasetSource, check_stored, read_whole
-from job.numerai.transport import Transport, host_of, server_time
-from job.retry import Retry
+from job.numerai.transport import host_of
 from job.tournament import (
     NUMBERS,
     AccountState,
@@ -45,74 +34,8 @@ SUBMISSION_BYTES = 32 * 2**20
 """What a submission may hold that is read again."""
 
 
-class Numerai(Api):
-    """Numerai's service, over HTTP. Obeys `job.tournament.Tournament`.
-
-    Args:
-        url: the GraphQL endpoint.
-        token: public id and secret key.
-        retry: how long what waiting can mend is tried again.
-    """
-
-    def __init__(
-        self, *, url: str, token: tuple[str, str], transport: Transport, retry: Retry
-    ) -> None:
-        # numerapi's constructor calls logging.basicConfig and reads the environment: not called.
-        self.logger = logging.getLogger(__name__)
-        self.token = token
-        self.show_progress_bars = False
-        self.tournament_id = NUMBERS["classic"]
-        self.global_data_dir = "."
-        self._url = url
-        self._transport = transport
-        self._retry = retry
-
-    @property
-    def api_requests(self) -> int:
-        """GraphQL requests sent so far, tries included."""
-        return self._transport.posts
-
-    @property
-    def bytes_downloaded(self) -> int:
-        """Bytes of objects received so far."""
-        return self._transport.bytes_downloaded
-
-    def giving_up_at(self, moment: float | None) -> Numerai:
-        """The same service, with retries that end at a monotonic moment; None leaves them to their
-        patience.
-        """
-        view = copy(self)
-        view._retry = replace(self._retry, until=moment)
-        return view
-
-    def raw_query(
-        self,
-        query: str,
-        variables: Mapping[str, Any] | None = None,
-        authorization: bool = False,
-        **_: Any,
-    ) -> dict[str, Any]:
-        """Sends a query, retried within the patience, and gives the answer with its `data`.
-
-        numerapi turns 4xx, 429 and refused connections into `{}`, loses the server's message, and
-        waits for an answer without end; here each is an error of its own.
-        """
-        return self._retry(
-            lambda: self._send(query, variables, authorization=authorization),
-            what=f"no usable answer from {host_of(self._url)}",
-        )
-
-    def download_dataset(self, *_: Any, **__: Any) -> str:
-        """Not offered: numerapi keeps stale files and splices resumed ones. Use `dataset` with
-        `job.fetch`.
-        """
-        raise NotImplementedError("use dataset() with job.fetch.fetch()")
-
-    def upload_predictions(self, *_: Any, **__: Any) -> str:
-        """Not offered: numerapi ignores the PUT's answer. Use `upload_ticket`, `put` and
-        `create`.
-        """
-        raise NotImplementedError("use upload_ticket(), put() and create()")
+class Numerai(Client):
+    """Numerai's service, over HTTP. Obeys `job.tournament.Tournament`."""
 
     def account_state(self, tournaments: Sequence[str]) -> AccountState:
         """All models and the open rounds of `tournaments`, in one request."""
@@ -121,7 +44,7 @@ class Numerai(Api):
             f"{alias}: rounds(tournament: {NUMBERS[name]}, status: OPEN) {queries.ROUND}"
             for alias, name in aliases.items()
         )
-        data = self._ask(f"query {{ account {{ {queries.MODELS} }} {wanted} }}")
+        data = self.ask(f"query {{ account {{ {queries.MODELS} }} {wanted} }}")
         if "account" in data and data["account"] is None:
             raise TokenError(
                 "Numerai answered without an account: it does not know the API token",
@@ -131,19 +54,19 @@ class Numerai(Api):
 
     def open_rounds(self, tournament: str) -> tuple[Round, ...]:
         """The rounds that take submissions now, late ones included."""
-        data = self._ask(
+        data = self.ask(
             f"query {{ rounds(tournament: {NUMBERS[tournament]}, status: OPEN) {queries.ROUND} }}"
         )
         return answers.rounds(data.get("rounds"), tournament)
 
     def token_info(self) -> TokenInfo:
         """What the token may do."""
-        data = self._ask("query { apiTokenInfo { accountUsername name scopes } }")
+        data = self.ask("query { apiTokenInfo { accountUsername name scopes } }")
         return answers.token_info(data.get("apiTokenInfo"))
 
     def datasets(self, tournament: str, round_number: int | None) -> tuple[str, ...]:
         """Names of the files published for a round."""
-        data = self._ask(queries.DATASETS, round=round_number, tournament=NUMBERS[tournament])
+        data = self.ask(queries.DATASETS, round=round_number, tournament=NUMBERS[tournament])
         return tuple(name for name in data.get("listDatasets") or () if name)
 
     def dataset(self, tournament: str, round_number: int, filename: str) -> Source:
@@ -159,7 +82,7 @@ class Numerai(Api):
     def _dataset_url(self, tournament: str, round_number: int, filename: str) -> str:
         """A fresh presigned URL; raises `NotReadyError` when the file is not published yet."""
         try:
-            data = self._request(
+            data = self.request(
                 queries.DATASET,
                 filename=filename,
                 round=round_number,
@@ -176,7 +99,7 @@ class Numerai(Api):
     def upload_ticket(self, slot: Slot, filename: str) -> Ticket:
         """Leave to upload, together with the rounds that are open just then: one request."""
         with _round_may_turn():
-            data = self._request(
+            data = self.request(
                 queries.ticket(slot.tournament),
                 filename=filename,
                 tournament=NUMBERS[slot.tournament],
@@ -213,7 +136,7 @@ class Numerai(Api):
         query = queries.create(slot.tournament)
         try:
             with _round_may_turn():
-                data = self._send(query, variables, authorization=True)["data"]
+                data = self.send(query, variables, authorization=True)["data"]
         except TransientError as error:
             if error.maybe_done:
                 raise ReplyLostError(
@@ -243,7 +166,7 @@ class Numerai(Api):
     def _download_url(self, submission_id: str) -> str:
         """A fresh presigned URL; raises `RefusedError` where Numerai gives none."""
         try:
-            data = self._request(queries.DOWNLOAD, id=submission_id)
+            data = self.request(queries.DOWNLOAD, id=submission_id)
         except TokenError as error:
             if "scope" not in error.what:
                 raise
@@ -254,31 +177,6 @@ class Numerai(Api):
         if not found.get("url"):
             raise RefusedError(f"Numerai has no file of submission {submission_id}")
         return str(found["url"])
-
-    def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The answer to a question; one that is refused is no model's fault, and leaves it open."""
-        try:
-            return self._request(query, **variables)
-        except RefusedError as error:
-            raise UnavailableError(error.what, hint="nothing is known from that") from error
-
-    def _request(self, query: str, **variables: Any) -> dict[str, Any]:
-        data: dict[str, Any] = self.raw_query(query, variables, authorization=True)["data"]
-        return data
-
-    def _send(
-        self, query: str, variables: Mapping[str, Any] | None, *, authorization: bool
-    ) -> dict[str, Any]:
-        headers = {"Accept": "application/json"}
-        if authorization:
-            headers["Authorization"] = "Token {}${}".format(*self.token)
-        body = {"query": query, "variables": dict(variables or {})}
-        answer = self._transport.post_json(self._url, body, headers)
-        read = read_graphql(answer)
-        shown = server_time(answer)
-        if shown is not None:
-            self._retry.clock.agree_with(shown)
-        return read
 
 
 @contextmanager
