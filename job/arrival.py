@@ -1,10 +1,14 @@
-"""Whether a prediction file that another program writes for each round has come."""
+"""Whether a prediction file that another program writes for each round has come, and is whole."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from job.artifacts import Artifact
 from job.clock import Clock
-from job.errors import AwaitedError
+from job.errors import AwaitedError, IncompleteError, ModelError
+from job.model_spec import ModelSpec
 from job.plan import Submit
 
 WRITTEN_SECONDS = 2.0
@@ -12,11 +16,13 @@ WRITTEN_SECONDS = 2.0
 
 
 def check_arrived(artifact: Artifact, step: Submit, *, clock: Clock) -> None:
-    """Returns once the file is of the round and has been left alone.
+    """Returns once the file is of the round and has been left alone; at once for other models.
 
-    Raises `AwaitedError` for one from before the round's opening, `ModelError` for one that is
-    still being written.
+    Raises `AwaitedError` for one from before the round's opening, `IncompleteError` for one that
+    is still being written.
     """
+    if step.model.format != "predictions":
+        return
     written, opened = clock.corrected(artifact.modified), step.round.open_time
     if written < opened:
         raise AwaitedError(
@@ -28,3 +34,27 @@ def check_arrived(artifact: Artifact, step: Submit, *, clock: Clock) -> None:
     if 0 <= age < WRITTEN_SECONDS:
         clock.sleep(WRITTEN_SECONDS - age)
         artifact.check_unchanged()
+
+
+@contextmanager
+def awaited(model: ModelSpec, artifact: Artifact | None = None) -> Iterator[None]:
+    """Has a prediction file that is absent, empty or still growing count as not come yet.
+
+    Raises `AwaitedError` for that; the faults of other models stay what they are.
+    """
+    try:
+        yield
+    except ModelError as error:
+        if model.format != "predictions" or not _is_incomplete(error, artifact):
+            raise
+        raise AwaitedError(error.what, *error.why, hint=error.hint) from error
+
+
+def _is_incomplete(error: ModelError, artifact: Artifact | None) -> bool:
+    if artifact is None or isinstance(error, IncompleteError):
+        return isinstance(error, IncompleteError)
+    try:
+        artifact.check_unchanged()
+    except IncompleteError:
+        return True
+    return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from job.errors import ModelError
+from job.errors import IncompleteError, ModelError
 from job.files import disk_errors, sha256_of
 from job.manifest import resolve_inside
 from job.model_spec import ModelSpec
@@ -40,20 +40,20 @@ class Artifact:
         except OSError:
             same = False
         if not same:
-            raise ModelError(
+            raise IncompleteError(
                 f"{self.path.name} was replaced while it was read",
                 hint="copy a new model beside the old one and rename it into place; then run again",
             )
 
     def code_sha256(self) -> str:
         """The digest of all that a model of format `python` may import of its own: for a single
-        .py file, the modules beside it, too.
+        .py file, the modules and packages beside it, too.
         """
         if self.path.suffix != ".py":
             return self.sha256
         with disk_errors(f"cannot read {self.path.parent}"):
-            beside = sorted(self.path.parent.glob("*.py"))
-            digests = "".join(f"{path.name} {sha256_of(path)}\n" for path in beside)
+            beside = sorted(self.path.parent.rglob("*.py"))
+            digests = "".join(f"{path} {sha256_of(path)}\n" for path in beside)
         return hashlib.sha256(digests.encode(errors="surrogateescape")).hexdigest()
 
 
@@ -71,7 +71,7 @@ class Artifacts:
             stamp = _stamp(path)
             digest = tree_sha256(path) if path.is_dir() else sha256_of(path)
         if not sum(size for _, size, _ in stamp):
-            raise ModelError(f"{model.artifact} is empty", hint="was its copy interrupted?")
+            raise IncompleteError(f"{model.artifact} is empty", hint="was its copy interrupted?")
         if model.sha256 is not None and digest != model.sha256:
             raise ModelError(
                 f"{model.artifact} is not the file that the manifest pins",
@@ -90,7 +90,7 @@ class Artifacts:
                     hint="only a model of format python may be a folder",
                 )
         elif not path.is_file():
-            raise ModelError(
+            raise IncompleteError(
                 f"there is no file {model.artifact} in {self.root}", hint=self._neighbours(path)
             )
 

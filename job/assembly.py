@@ -40,9 +40,17 @@ def _submit(job: Job, steps: Sequence[Submit], crew: Crew, wait_until: float) ->
     deadline = None if first.deadline is None else monotonic_at(job.clock, first.deadline)
     retry = Retry(job.clock, job.settings.retry_patience, until=deadline)
     numerai = job.numerai.giving_up_at(deadline)
+    data = _round_data(job, numerai, first, retry)
+    predictor = _predictor(job, data)
     RoundWork(
         steps=steps,
-        predictor=_predictor(job, numerai, _round_data(job, numerai, first, retry)),
+        predictor=predictor,
+        figures=Figures(
+            numerai,
+            data,
+            peer=partial(predictor.peer, first.round.tournament),
+            force=job.wishes.force,
+        ),
         uploader=Uploader(
             numerai, clock=job.clock, retry=retry, note_intent=partial(_note_intent, job)
         ),
@@ -55,11 +63,10 @@ def _submit(job: Job, steps: Sequence[Submit], crew: Crew, wait_until: float) ->
     ).run()
 
 
-def _predictor(job: Job, numerai: Tournament, data: RoundData) -> Predictor:
+def _predictor(job: Job, data: RoundData) -> Predictor:
     return Predictor(
         artifacts=Artifacts(job.settings.models_dir),
         data=data,
-        figures=Figures(numerai, data, job.clock),
         manifest=job.manifest,
         models_dir=job.settings.models_dir,
         data_dir=job.settings.data_dir,
@@ -82,6 +89,7 @@ def _round_data(job: Job, numerai: Tournament, step: Submit, retry: Retry) -> Ro
         clock=job.clock,
         retry=retry,
         stale=job.record.stale_digests(round_),
+        note_live=partial(job.record.note_live, round_),
     )
 
 

@@ -40,6 +40,16 @@ class Crew:
         self._retired: set[Worker] = set()
         self._closed = False
 
+    def warm_up(self, count: int) -> None:
+        """Has so many processes start, as far as they are not lent, while their data come."""
+        with self._guard:
+            while not self._closed and self._made < min(count, self.count):
+                self._made += 1
+                self._idle.append(self._make(self._made))
+            idle = list(self._idle[:count])
+        for worker in idle:
+            worker.start()
+
     @contextmanager
     def lend(self, like: Worker | None = None) -> Iterator[Worker]:
         """A worker for one model; `like` is the one to be had again if it is free."""

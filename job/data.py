@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ class RoundData:
     Args:
         stale: SHA-256 of the last round's live files by name; the same bytes again are not ready
             yet.
+        note_live: is told the name and SHA-256 of each live file that is had.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class RoundData:
         clock: Clock,
         retry: Retry,
         stale: Mapping[str, str],
+        note_live: Callable[[str, str], None] = lambda filename, sha256: None,
     ) -> None:
         self.folder = folder
         self._numerai = numerai
         self._round = round_
         self._retry = retry
         self._stale = stale
+        self._note_live = note_live
         self._files: Once[Dataset] = Once(clock)
         self._live_names: Once[str] = Once(clock)
         self._listed: tuple[str, ...] | None = None
@@ -70,7 +73,7 @@ class RoundData:
         Raises `NotReadyError` while it is not published, `UnavailableError` when it cannot
         be had.
         """
-        return self._files.get(filename, lambda: self.here(filename) or self._fetch(filename))
+        return self._files.get(filename, lambda: self._had(filename))
 
     def live(self, version: str) -> Dataset:
         """The live data of a version: for Signals and Crypto the universe, of the round's own day.
@@ -88,6 +91,12 @@ class RoundData:
         `live`.
         """
         self._live_names.begin(version, lambda: self.live(version))
+
+    def _had(self, filename: str) -> Dataset:
+        dataset = self.here(filename) or self._fetch(filename)
+        if "/live" in filename:
+            self._note_live(filename, dataset.sha256)
+        return dataset
 
     def here(self, filename: str) -> Dataset | None:
         """The file as an earlier run left it, None unless its bytes are still those that were

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from job.data import RoundData
-from job.files import read_json, sha256_of, write_whole
+from job.files import disk_errors, read_json, sha256_of, write_whole
 from job.model_spec import ModelSpec
 from job.recipe import Recipe
 
@@ -52,6 +52,11 @@ class KeptPredictions:
         if not csv.is_file() or sha256_of(csv) != note["sha256"]:
             return None
         return Kept(csv, note["rows"], note["universe"], note["datasets"])
+
+    def forget(self, model: ModelSpec) -> None:
+        """Has what is kept for a model not be found any more."""
+        with disk_errors(f"cannot remove {_note(self.path(model))}"):
+            _note(self.path(model)).unlink(missing_ok=True)
 
     def keep(self, recipe: Recipe, kept: Kept) -> None:
         """Notes what the CSV was made from; called once it has been validated."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 from job.clock import Clock
 from job.crew import Crew
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
 
-Work = Callable[[Submit, Worker], Prediction]
+R = TypeVar("R")
 Done = Callable[[Submit, Prediction | Exception], None]
 
 
@@ -85,12 +86,14 @@ def _likeness(step: Submit, last: Submit | None, first: Submit) -> int:
     return 2 if (step.model.features, step.model.data_version) == columns else 1
 
 
-class Lanes:
-    """Runs `work` for every step on a worker of the crew, and tells `done` what came of it.
+class Lanes(Generic[R]):
+    """Prepares every step, runs `work` for it on a worker of the crew, and tells `done` what came
+    of it.
 
     A model whose data are not ready lets the others go first and is tried again.
 
     Args:
+        prepare: gets what `work` is given; no worker is lent for it, since it may wait for data.
         wait_until: monotonic moment until which data that are not ready are waited for.
     """
 
@@ -99,7 +102,8 @@ class Lanes:
         steps: Sequence[Submit],
         crew: Crew,
         *,
-        work: Work,
+        prepare: Callable[[Submit], R],
+        work: Callable[[R, Worker], Prediction],
         done: Done,
         clock: Clock,
         wait_until: float,
@@ -109,6 +113,7 @@ class Lanes:
         self._clock = clock
         self._wait_until = wait_until
         self._crew = crew
+        self._prepare = prepare
         self._work = work
         self._done = done
         self._guard = threading.Lock()
@@ -117,6 +122,7 @@ class Lanes:
 
     def start(self) -> list[Future[None]]:
         """Starts the lanes; the futures end when every step has been taken and is done."""
+        self._crew.warm_up(self._count)
         pool = ThreadPoolExecutor(self._count, thread_name_prefix="lane")
         futures = [pool.submit(self._run) for _ in range(self._count)]
         pool.shutdown(wait=False)
@@ -125,11 +131,10 @@ class Lanes:
     def stop(self, reason: JobError) -> None:
         """Takes no further step and ends the models that run; they fail with `reason`."""
         self._agenda.clear()
-        with self._guard:
+        with self._guard:  # held to the end: a worker that is given back is soon another's
             self._stopped = self._stopped or reason
-            busy = list(self._busy)
-        for worker in busy:
-            self._crew.retire(worker, reason)
+            for worker in self._busy:
+                self._crew.retire(worker, reason)
 
     def _run(self) -> None:
         step: Submit | None = None
@@ -137,8 +142,9 @@ class Lanes:
         while (step := self._next(step)) is not None:
             result: Prediction | Exception
             try:
+                ready = self._prepare(step)
                 with self._crew.lend(worker) as worker, self._watched(worker):
-                    result = self._work(step, worker)
+                    result = self._work(ready, worker)
             except NotReadyError as error:
                 if self._postponed(step, error):
                     continue
@@ -170,7 +176,8 @@ class Lanes:
 
     def _postponed(self, step: Submit, error: NotReadyError) -> bool:
         """Puts the model back, unless the wait for its data is over before it would be due."""
-        if self._clock.monotonic() + error.again_in > self._wait_until:
+        due = self._clock.monotonic() + error.again_in
+        if due > self._wait_until or self._stopped is not None:
             return False
         log.info("%s: %s; trying again in %.0f s", step.model.name, error.what, error.again_in)
         self._agenda.put_back(step, seconds=error.again_in)

@@ -13,6 +13,7 @@ from job.round_state import Fresh, Lacking, current_round, freshness
 from job.tournament import AccountState, Round, Slot
 from job.universe import data_datestamp
 
+NO_ROUND = "no round is open"
 UPLOAD_SECONDS = 15.0
 """What an upload takes at most when all is well: nothing is begun with less time left than this."""
 
@@ -108,7 +109,7 @@ def _step(
         return fault or Fail(model, "not in the account", "")
     round_ = rounds.get(model.tournament)
     if round_ is None:
-        return Skip(model, "no round is open")
+        return Skip(model, NO_ROUND)
     return _in_round(model, slot, round_, now, wishes)
 
 

@@ -8,22 +8,23 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from job import serving
-from job.arrival import check_arrived
-from job.artifacts import Artifacts
+from job.allowance import missed_or_failed, seconds_for
+from job.arrival import awaited, check_arrived
+from job.artifacts import Artifact, Artifacts
 from job.clock import Clock
 from job.data import Dataset, RoundData, live_keys
-from job.errors import DeadlineError, ModelError, NotReadyError
+from job.errors import JobError, ModelError, NotReadyError, StoppedError
 from job.features import features_file
-from job.figures import Figures, held_back
+from job.fetched import Fetched
+from job.figures import guard_dataset, guard_peer
 from job.files import disk_errors
 from job.kept import Kept, KeptPredictions
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
-from job.plan import UPLOAD_SECONDS, Submit
+from job.plan import Submit
 from job.recipe import Recipe, read_recipe
 from job.timer import Timer
 from job.universe import dataset_name
@@ -35,18 +36,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A validated CSV, what it was made from, its figures, and the seconds that each part took.
+    """A validated CSV, what it was made from, and the seconds that each part took.
 
-    `held_back` says why it is not to be uploaded, None if it is.
+    `rows` are those with an id of the universe, `universe` is how many ids that has.
     """
 
     csv: Path
     rows: int
+    universe: int
     artifact_sha256: str
     datasets: Mapping[str, str]
     seconds: Mapping[str, float]
-    figures: Mapping[str, float] = field(default_factory=dict)
-    held_back: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A model that can be given to a worker: its recipe and its data are here."""
+
+    step: Submit
+    recipe: Recipe
+    kept: Kept | None
+    timer: Timer
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +72,11 @@ class Predictor:
     """Predicts the models of one round. One instance serves every lane of a tournament.
 
     Args:
-        force: nothing is held back.
+        force: what is to be predicted by code is predicted anew, and a guard's reference may fail.
     """
 
     artifacts: Artifacts
     data: RoundData
-    figures: Figures
     manifest: Manifest
     models_dir: Path
     data_dir: Path
@@ -79,73 +88,114 @@ class Predictor:
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _turns: dict[str, threading.Lock] = field(default_factory=dict)
 
-    def predict(self, step: Submit, worker: Worker) -> Prediction:
-        """The model's prediction, kept or new.
+    def prepare(self, step: Submit) -> Ready:
+        """The model's recipe, and with it all data that it is known to need: what may take long
+        and wants no worker.
+
+        Raises `NotReadyError` for data or a file that has not come yet, `ModelError` for an
+        artifact that is not what it should be, `UnavailableError` for what cannot be had.
+        """
+        timer = Timer(self.clock)
+        with timer("fetch"):
+            recipe = self._recipe(step)
+            kept = self._kept(recipe)
+            if kept is None:
+                self.data.live(step.model.data_version)
+            self._reference(step.model)
+        return Ready(step, recipe, kept, timer)
+
+    def predict(self, ready: Ready, worker: Worker) -> Prediction:
+        """The model's prediction, kept or new; and that of the model that its guard names.
 
         Raises `ModelError` for a fault of the model's own, `DeadlineError` when time has run out,
         `NotReadyError` for data or a file that has not come yet, `UnavailableError` for what the
         services or the disk withhold.
         """
-        timer = Timer(self.clock)
-        with disk_errors(f"cannot keep the prediction of {step.model.name}"):
-            recipe, kept = self._kept_or_new(step, worker, timer)
-            with timer("figures"):
-                figures = self.figures.of(step, kept, partial(self._peer, step, worker))
-        held = held_back(step.model, figures)
-        if held and self.force:
-            log.warning("%s: not %s", step.model.name, held)
-            held = None
+        with disk_errors(f"cannot keep the prediction of {ready.step.model.name}"):
+            kept = self._kept_or_new(ready, worker)
+            self._predict_peer(ready.step, worker)
         return Prediction(
             csv=kept.csv,
             rows=kept.rows,
-            artifact_sha256=recipe.artifact.sha256,
+            universe=kept.universe,
+            artifact_sha256=ready.recipe.artifact.sha256,
             datasets=kept.datasets,
-            seconds=timer.seconds,
-            figures=figures,
-            held_back=held,
+            seconds=ready.timer.seconds,
         )
 
-    def _kept_or_new(self, step: Submit, worker: Worker, timer: Timer) -> tuple[Recipe, Kept]:
+    def peer(self, tournament: str, name: str) -> Path:
+        """The validated prediction of another model of the manifest."""
+        recipe = self._recipe_of(self._model(tournament, name))
+        kept = KeptPredictions(self.data).find(recipe)
+        if kept is None:
+            raise ModelError(f"its reference {name} has no prediction")
+        return kept.csv
+
+    def forget(self, model: ModelSpec) -> None:
+        """Has a model of code predict anew next time: what it asks elsewhere may have changed."""
+        if model.format == "python":
+            KeptPredictions(self.data).forget(model)
+
+    def _recipe(self, step: Submit) -> Recipe:
+        with awaited(step.model):
+            artifact = self.artifacts.get(step.model)
+            check_arrived(artifact, step, clock=self.clock)
+        self.data.begin_live(step.model.data_version)  # features.json may be needed first
+        return self._recipe_of(step.model, artifact)
+
+    def _recipe_of(self, model: ModelSpec, artifact: Artifact | None = None) -> Recipe:
+        artifact = artifact or self.artifacts.get(model)
+        return read_recipe(model, artifact, data=self.data, models_dir=self.models_dir)
+
+    def _model(self, tournament: str, name: str) -> ModelSpec:
+        return next(model for model in self.manifest.models if model.key == (tournament, name))
+
+    def _kept(self, recipe: Recipe) -> Kept | None:
+        anew = self.force and recipe.model.format == "python"
+        return None if anew else KeptPredictions(self.data).find(recipe)
+
+    def _reference(self, model: ModelSpec) -> None:
+        """Has the dataset that the model's guard compares with, unless nothing hangs on it."""
+        name = guard_dataset(model)
+        if name is not None and not self.force:
+            self.data.get(name)
+
+    def _kept_or_new(self, ready: Ready, worker: Worker) -> Kept:
         """One lane at a time for each model: another may want it as its reference."""
+        step, recipe = ready.step, ready.recipe
         with self._guard:
             turn = self._turns.setdefault(step.model.name, threading.Lock())
         with turn:
-            keeper = KeptPredictions(self.data)
-            if not keeper.path(step.model).is_file():
-                serving.warm_up(worker, step.model, self.manifest)
-            with timer("fetch"):
-                recipe = self._recipe(step)
-            kept = keeper.find(recipe)
+            kept = ready.kept or self._kept(recipe)
             if kept is not None:
                 log.info("%s: its validated prediction is here already", step.model.name)
-                return recipe, kept
+                return kept
+            keeper = KeptPredictions(self.data)
             try:
-                kept = self._new(step, recipe, worker, keeper.path(step.model), timer)
+                with awaited(step.model, recipe.artifact):
+                    kept = self._new(ready, worker, keeper.path(step.model))
             except ModelError as error:
-                raise self._missed_instead(step, error) or error from error
+                raise missed_or_failed(step, error, clock=self.clock) from error
             keeper.keep(recipe, kept)
-            return recipe, kept
+            return kept
 
-    def _recipe(self, step: Submit) -> Recipe:
-        model = step.model
-        artifact = self.artifacts.get(model)
-        if model.format == "predictions":
-            check_arrived(artifact, step, clock=self.clock)
-        self.data.begin_live(model.data_version)  # every model needs it, and a process still starts
-        return read_recipe(model, artifact, data=self.data, models_dir=self.models_dir)
-
-    def _peer(self, step: Submit, worker: Worker, name: str) -> Kept:
-        """The prediction of another model of the manifest, as this one's reference."""
-        tournament = step.model.tournament
-        model = next(m for m in self.manifest.models if m.key == (tournament, name))
+    def _predict_peer(self, step: Submit, worker: Worker) -> None:
+        """Has the prediction of the model that this one's guard compares with."""
+        name = guard_peer(step.model)
+        if name is None:
+            return
+        peer = replace(step, model=self._model(step.model.tournament, name))
         try:
-            return self._kept_or_new(replace(step, model=model), worker, Timer(self.clock))[1]
-        except NotReadyError:
+            self._kept_or_new(self.prepare(peer), worker)
+        except (NotReadyError, StoppedError):
             raise
-        except ModelError as error:
-            raise ModelError(f"its reference {name} failed", *error.lines()) from error
+        except JobError as error:
+            if not self.force:
+                raise ModelError(f"its reference {name} failed", *error.lines()) from error
+            log.warning("%s: its reference %s failed: %s", step.model.name, name, error)
 
-    def _new(self, step: Submit, recipe: Recipe, worker: Worker, csv: Path, timer: Timer) -> Kept:
+    def _new(self, ready: Ready, worker: Worker, csv: Path) -> Kept:
+        step, recipe, timer = ready.step, ready.recipe, ready.timer
         model, memory = step.model, step.model.memory or self.defaults.memory
         context = serving.context_of(
             model,
@@ -158,42 +208,31 @@ class Predictor:
         )
         with timer("fetch"):
             live, benchmarks = self._datasets(model, needs)
-        fetched: dict[str, str] = {}
+        fetched = Fetched(self.data, model)
         given = serving.Given(
             live=live.path,
             benchmarks=None if benchmarks is None else benchmarks.path,
             context=context,
-            fetch=partial(self._fetch, model, fetched),
+            fetch=fetched.get,
         )
-        predicted = serving.predict(
-            worker, recipe, given, csv, timeout=self._allowed(step), memory=memory
-        )
+        with fetched.awaited():
+            predicted = serving.predict(
+                worker, recipe, given, csv, timeout=self._allowed(step), memory=memory
+            )
         recipe.artifact.check_unchanged()
         timer.add(predicted.seconds)
         keys = self._live_keys(live, model)
         checked = validate_submission(csv, live_ids=keys, rules=RULES[model.tournament])
         used = [live, *self._also_used(recipe, benchmarks)]
-        digests = {dataset.filename: dataset.sha256 for dataset in used} | fetched
+        digests = {dataset.filename: dataset.sha256 for dataset in used}
+        digests |= fetched.digests
         return Kept(csv, checked.rows, len(keys), digests)
-
-    def _missed_instead(self, step: Submit, error: ModelError) -> DeadlineError | None:
-        """A model that the deadline cut short is missed, not faulty; its own reason is kept."""
-        try:
-            self._allowed(step)
-        except DeadlineError as missed:
-            return DeadlineError(missed.what, *error.lines())
-        return None
 
     def _datasets(self, model: ModelSpec, needs: Needs) -> tuple[Dataset, Dataset | None]:
         live = self.data.live(model.data_version)
         if not needs.benchmarks:
             return live, None
         return live, self.data.get(_named(model, "live_benchmark_models.parquet"))
-
-    def _fetch(self, model: ModelSpec, fetched: dict[str, str], name: str) -> Path:
-        dataset = self.data.get(_named(model, name))
-        fetched[dataset.filename] = dataset.sha256
-        return dataset.path
 
     def _also_used(self, recipe: Recipe, benchmarks: Dataset | None) -> list[Dataset]:
         """The further datasets that the prediction hangs on, as far as they were read."""
@@ -202,16 +241,8 @@ class Predictor:
         return [dataset for dataset in (features, benchmarks) if dataset is not None]
 
     def _allowed(self, step: Submit) -> float:
-        """Seconds that the model may still take: its own limit, cut by the time left to upload
-        in.
-        """
         limit = step.model.timeout or self.defaults.timeout
-        if step.deadline is None:
-            return limit
-        left = (step.deadline - self.clock.now()).total_seconds() - UPLOAD_SECONDS
-        if left <= 0:
-            raise DeadlineError(f"no time left before the deadline {step.deadline:%a %H:%M} UTC")
-        return min(limit, left)
+        return seconds_for(step, limit=limit, clock=self.clock)
 
     def _live_keys(self, live: Dataset, model: ModelSpec) -> Sequence[str]:
         with self._guard:

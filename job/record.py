@@ -103,7 +103,10 @@ class RunRecord:
         self.bytes_downloaded = 0
         self._store = store
         self._redact = redact
-        self._live_data = live_data or {}
+        self._live_data = {
+            tournament: {number: dict(files) for number, files in by_round.items()}
+            for tournament, by_round in (live_data or {}).items()
+        }
         self._results: dict[tuple[str, str], ModelResult] = {}
         self._guard = threading.RLock()
         self._ended: tuple[str, str, int, str] | None = None
@@ -164,27 +167,24 @@ class RunRecord:
         with self._guard:
             self._store.write(self.name, json.dumps(self.as_dict(), indent=1).encode())
 
+    def note_live(self, round_: Round, filename: str, sha256: str) -> None:
+        """Sets what a live file of a round is, and saves: it must be known in the next round
+        whatever becomes of the models.
+        """
+        with self._guard:
+            by_round = self._live_data.setdefault(round_.tournament, {})
+            by_round.setdefault(str(round_.number), {})[filename] = sha256
+            for old in sorted(by_round, key=int)[:-ROUNDS_REMEMBERED]:
+                del by_round[old]
+            with suppress(UnavailableError):
+                self.save()
+
     def stale_digests(self, round_: Round) -> Mapping[str, str]:
         """SHA-256 by filename of the live data of the newest round before this one."""
-        by_round = self._live_data.get(round_.tournament, {})
-        before = [number for number in by_round if int(number) < round_.number]
-        return by_round[max(before, key=int)] if before else {}
-
-    def _all_live_data(self) -> LiveData:
-        found = {name: dict(by_round) for name, by_round in self._live_data.items()}
-        for tournament, round_ in self.rounds.items():
-            by_round = found.get(tournament, {})
-            number = str(round_.number)
-            used = by_round.get(number, {}) | self._live_digests(tournament)
-            kept = by_round | ({number: used} if used else {})
-            newest = sorted(kept, key=int)[-ROUNDS_REMEMBERED:]
-            found[tournament] = {name: kept[name] for name in newest}
-        return found
-
-    def _live_digests(self, tournament: str) -> dict[str, str]:
-        rows = [row for row in self._results.values() if row.tournament == tournament]
-        digests = {name: digest for row in rows for name, digest in row.datasets.items()}
-        return {name: digest for name, digest in digests.items() if "/live" in name}
+        with self._guard:
+            by_round = self._live_data.get(round_.tournament, {})
+            before = [number for number in by_round if int(number) < round_.number]
+            return dict(by_round[max(before, key=int)]) if before else {}
 
     def as_dict(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -204,7 +204,7 @@ class RunRecord:
                 "versions": versions(),
                 "api_requests": self.api_requests,
                 "bytes_downloaded": self.bytes_downloaded,
-                "live_data": self._all_live_data(),
+                "live_data": self._live_data,
                 "models": [asdict(result) for result in self.results],
             }
 

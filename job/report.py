@@ -5,7 +5,7 @@ read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from job.errors import Exit
 from job.record import ModelResult, Outcome
@@ -27,7 +27,11 @@ REASON_WIDTH = 72
 
 def exit_code(results: Iterable[ModelResult]) -> Exit:
     """The gravest of what the models alone would exit with: 1, 4, 5, 3, then 0."""
-    codes = {result.exit_code for result in results}
+    return gravest({result.exit_code for result in results})
+
+
+def gravest(codes: Collection[int]) -> Exit:
+    """The one of these that a run is to exit with."""
     return next((code for code in GRAVEST_FIRST if code in codes), Exit.OK)
 
 

@@ -32,10 +32,10 @@ from typing import TYPE_CHECKING
 from job.clock import Clock
 from job.errors import Exit, JobError, NoRoundError, RoundTurnedError, StoppedError
 from job.manifest import Manifest
-from job.outcomes import planned
-from job.plan import Submit, Wishes, make_plan
-from job.record import ModelResult, Outcome, RunRecord
-from job.report import exit_code
+from job.outcomes import planned, unfinished
+from job.plan import NO_ROUND, Skip, Step, Submit, Wishes, make_plan
+from job.record import Outcome, RunRecord
+from job.report import exit_code, gravest
 from job.round_state import current_round
 from job.settings import Settings
 from job.store import Store
@@ -69,8 +69,10 @@ class Job:
 
     @property
     def tournaments(self) -> list[str]:
-        """The tournaments that enabled models are in."""
-        return sorted({model.tournament for model in self.manifest.models if model.enabled})
+        """The tournaments of the models that this run is about."""
+        only = self.wishes.only
+        models = [model for model in self.manifest.models if model.enabled]
+        return sorted({model.tournament for model in models if not only or model.name in only})
 
 
 def run(job: Job) -> Exit:
@@ -83,15 +85,14 @@ def run(job: Job) -> Exit:
     with ExitStack() as shared:
         crew = _Lazily(job, shared)
         everywhere = sorted({model.tournament for model in job.manifest.models})
-        errors = _at_once(
-            [partial(_submit_rounds, job, name, state, until, crew) for name in everywhere]
-        )
+        errors = _at_once([partial(_part, job, name, state, until, crew) for name in everywhere])
     missing = [error for error in errors if isinstance(error, NoRoundError)]
     if len(missing) < len(job.tournaments):  # a round did open, in another tournament
         errors = [error for error in errors if error not in missing]
+    code = exit_code(job.record.results)
     if errors:
-        raise min(errors, key=_rank)
-    return exit_code(job.record.results)
+        raise _gravest(errors, code)
+    return code
 
 
 class _Lazily:
@@ -128,16 +129,39 @@ def _error_of(work: Callable[[], None]) -> Exception | None:
     return None
 
 
-def _rank(error: Exception) -> int:
-    """What a run with several errors ends with: its own fault first, then the order to stop."""
-    order = (StoppedError, JobError)
-    return next((n for n, kind in enumerate(order, 1) if isinstance(error, kind)), 0)
+def _gravest(errors: Sequence[Exception], code: Exit) -> Exception:
+    """What a run ends with: the order to stop, else the job's own fault, else the first error;
+    never with less than what became of the models means.
+    """
+    order = (StoppedError, Exception, JobError)
+    by_kind = [error for kind in order for error in errors if _is(error, kind)]
+    error = by_kind[0]
+    if isinstance(error, JobError) and not isinstance(error, (StoppedError, NoRoundError)):
+        error.exit_code = gravest({error.exit_code, code})
+    return error
+
+
+def _is(error: Exception, kind: type[Exception]) -> bool:
+    return isinstance(error, kind) and (kind is not Exception or not isinstance(error, JobError))
+
+
+def _part(job: Job, tournament: str, state: AccountState, until: float, crew: _Lazily) -> None:
+    """One tournament's part of the run; an error ends it, and its models' rows say so."""
+    try:
+        _submit_rounds(job, tournament, state, until, crew)
+    except Exception as error:
+        if not isinstance(error, JobError):
+            log.exception("%s: unforeseen error", tournament)
+        for result in job.record.results:
+            if result.tournament == tournament and result.outcome is Outcome.PENDING:
+                job.record.update(result.key, now=job.clock.now(), **unfinished(result, error))
+        raise
 
 
 def _submit_rounds(
     job: Job, tournament: str, state: AccountState, until: float, crew: _Lazily
 ) -> None:
-    """One tournament's part of the run; begun again when its round turns."""
+    """Submits to the tournament's round; begun again when it turns."""
     now: AccountState | None = state
     for _ in range(TURNS):
         now = wait_for_round(job, tournament, now, until)
@@ -171,25 +195,23 @@ def wait_for_round(
         if left <= 0:
             if job.wishes.submit_late and round_ is not None:
                 return state
-            raise _no_round(job, tournament)
+            raise _no_round(job, tournament, state)
         log.info("no %s round is open for on-time submission; %.0f s left", tournament, left)
         job.clock.sleep(min(left, max(1.0, min(30.0, job.wait / 20))))
         state = None
 
 
-def _no_round(job: Job, tournament: str) -> NoRoundError:
+def _no_round(job: Job, tournament: str, state: AccountState) -> NoRoundError:
+    """The end of a wait in vain; what else is wrong with the models is told all the same."""
     why = f"no {tournament} round opened for on-time submission within {job.wait:.0f} s"
-    job.record.begin(
-        ModelResult(model.name, tournament, Outcome.SKIPPED, why)
-        for model in job.manifest.models
-        if model.tournament == tournament
-    )
+    for step in _plan(job, tournament, state):
+        if isinstance(step, Skip) and step.reason == NO_ROUND:
+            job.record.update(step.model.key, now=job.clock.now(), reason=why)
     return NoRoundError(why)
 
 
-def _submit_round(
-    job: Job, tournament: str, state: AccountState, until: float, crew: _Lazily
-) -> None:
+def _plan(job: Job, tournament: str, state: AccountState) -> Sequence[Step]:
+    """What to do for each of the tournament's models, put into the record."""
     now = job.clock.now()
     round_ = current_round(state.rounds.get(tournament, ()), now)
     if round_ is not None:
@@ -200,7 +222,13 @@ def _submit_round(
     for result in map(planned, plan):
         if result.exit_code:  # the summary has room for the first line of a reason only
             log.error("%s: %s: %s", result.model, result.outcome, result.reason)
-    steps = [step for step in plan if isinstance(step, Submit)]
+    return plan
+
+
+def _submit_round(
+    job: Job, tournament: str, state: AccountState, until: float, crew: _Lazily
+) -> None:
+    steps = [step for step in _plan(job, tournament, state) if isinstance(step, Submit)]
     if steps:
         from job.assembly import submit  # brings in pyarrow
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -33,12 +32,6 @@ class Given:
     benchmarks: Path | None
     context: Context | None
     fetch: Fetch
-
-
-def warm_up(worker: Worker, model: ModelSpec, manifest: Manifest) -> None:
-    """Has the model's runtime start while the caller goes on; faults are for `load` to tell."""
-    with suppress(ModelError):
-        worker.start(python_of(model, manifest))
 
 
 def load(

@@ -82,5 +82,8 @@ def begun(store: Folder, *, number: int = 1400, minutes: float = 0.0, **changes:
     record = RunRecord(store, started=started, live_data=live_data(store))
     record.enter(a_round(number))
     record.begin([planned(a_step())])
+    for name, digest in changes.get("datasets", {}).items():
+        if "/live" in name:
+            record.note_live(a_round(number), name, digest)
     record.update(MALLARD, now=NOON, save=True, **changes)
     return record

@@ -25,6 +25,7 @@ from job.errors import (
     RoundTurnedError,
     StoppedError,
 )
+from job.figures import Figures
 from job.lanes import Agenda, Lanes
 from job.model_spec import FeatureSet
 from job.outcomes import planned
@@ -48,8 +49,16 @@ class Idle:
     def __init__(self, _: int = 0) -> None:
         self.stopped: JobError | None = None
 
+    def start(self) -> None:
+        """Nothing is to be started."""
+
     def stop(self, reason: JobError | None = None) -> None:
         self.stopped = self.stopped or reason
+
+
+def same(step: Submit) -> Submit:
+    """Nothing is to be prepared."""
+    return step
 
 
 def crew_of(count: int) -> Crew:
@@ -112,6 +121,7 @@ def test_one_models_failure_leaves_the_lane_to_the_next() -> None:
     lanes = Lanes(
         steps,
         crew_of(1),
+        prepare=same,
         work=work,
         done=lambda s, result: told.update({s.model.name: result}),
         clock=FakeClock(),
@@ -141,6 +151,7 @@ def lane_of(
     lanes = Lanes(
         steps,
         crew_of(1),
+        prepare=same,
         work=work,
         done=lambda s, result: told.update({s.model.name: result}),
         clock=clock,
@@ -196,6 +207,7 @@ def test_a_stop_takes_no_further_model_and_ends_the_one_that_runs() -> None:
     lanes = Lanes(
         [step("a"), step("b"), step("c")],
         crew,
+        prepare=same,
         work=work,
         done=lambda _, result: told.append(result),
         clock=FakeClock(),
@@ -219,6 +231,7 @@ def test_a_lane_that_waits_for_a_worker_leaves_when_it_is_stopped() -> None:
     lanes = Lanes(
         [step("a")],
         crew,
+        prepare=same,
         work=lambda *_: pytest.fail("it was begun after the stop"),
         done=lambda _, result: told.append(result),
         clock=FakeClock(),
@@ -250,10 +263,11 @@ class Bench:
         self.csv.write_bytes(b"id,prediction\n")
         self.used: list[Idle] = []
         self.crew = Crew(self.worker, count=lanes)
-        self.predictor: Any = SimpleNamespace(predict=self.predict)
+        self.predictor: Any = SimpleNamespace(prepare=same, predict=self.predict)
         self.work = RoundWork(
             steps=self.steps,
             predictor=self.predictor,
+            figures=cast(Figures, None),
             uploader=Uploader(
                 self.numerai,
                 clock=clock,
@@ -273,7 +287,7 @@ class Bench:
         return cast(Worker, self.used[-1])
 
     def predict(self, step: Submit, worker: Worker) -> Prediction:
-        return Prediction(self.csv, 1, "0" * 64, {}, {})
+        return Prediction(self.csv, 1, 1, "0" * 64, {}, {})
 
     @property
     def outcomes(self) -> list[str]:
@@ -316,7 +330,7 @@ def test_an_upload_that_outlasts_its_round_leaves_the_next_ones_record_alone(
     bench.work._over = True
     before = bench.record.results
     bench.work._failed(bench.steps[0], ModelError("too late to tell"))
-    assert bench.work._send(bench.steps[1], bench.predict(bench.steps[1], bench.worker(0)))
+    assert bench.work._deliver(bench.steps[1], bench.predict(bench.steps[1], bench.worker(0)))
     assert bench.record.results == before
 
 

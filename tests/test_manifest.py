@@ -385,7 +385,7 @@ models:
             ("guard: {reference: ../x.parquet}", "climbs out"),
             ("guard: {reference: a}", "a model cannot be its own reference"),
             ("guard: {reference: 'b c'}", "cannot be a model's name"),
-            ("guard: {reference: b}", "'b' is neither a dataset (.parquet, .csv) nor a classic"),
+            ("guard: {reference: b}", "'b' is neither a dataset (.parquet) nor a classic"),
             ("data_lag: 31", "must be whole days from 0 to 30, not 31"),
             ("data_lag: 1.0", "must be whole days from 0 to 30, not 1.0"),
             ("data_lag: true", "must be whole days from 0 to 30, not True"),

@@ -38,7 +38,7 @@ def test_every_further_key_is_read() -> None:
         "- {name: a, tournament: signals, artifact: m/, runtime: old, data_lag: 2, env: [KEY],"
         " neutralize: {features: [x, y], proportion: 0.5}, postprocess: rank,"
         " limits: {min_coverage: 0.5, max_churn: 0.15},"
-        " guard: {reference: example.csv, min_corr: -0.5, max_corr: 0.9, column: signal}}\n"
+        " guard: {reference: example.parquet, min_corr: -0.5, max_corr: 0.9, column: signal}}\n"
     ).models
     assert spec == ModelSpec(
         name="a",
@@ -52,7 +52,7 @@ def test_every_further_key_is_read() -> None:
         neutralize=Neutralize(FeatureList(("x", "y")), 0.5),
         postprocess="rank",
         limits=Limits(0.5, 0.15),
-        guard=Guard("example.csv", -0.5, 0.9, "signal"),
+        guard=Guard("example.parquet", -0.5, 0.9, "signal"),
     )
 
 
@@ -181,7 +181,7 @@ class TestGuards:
             "- {name: Aythya_x, artifact: c.pkl}\n"
         )
         assert found == [
-            "m.yaml:3: models[0].guard.reference: 'aythya' is neither a dataset (.parquet, .csv) "
+            "m.yaml:3: models[0].guard.reference: 'aythya' is neither a dataset (.parquet) "
             "nor a classic model of this manifest; perhaps you meant 'Aythya_x'"
         ]
 
@@ -211,13 +211,13 @@ class TestDefaults:
             "{name: a, artifact: a.pkl, tournament: classic}",
             "{name: b, artifact: b.pkl}",
             defaults="{tournament: signals, data_version: v2.1, features: small,"
-            " neutralize: {features: small}, guard: {reference: x.csv}, postprocess: rank}",
+            " neutralize: {features: small}, guard: {reference: x.parquet}, postprocess: rank}",
         )
         assert (classic.data_version, classic.features) == ("v5.3", None)
         assert (classic.neutralize, classic.guard) == (None, None)
         assert (signals.data_version, signals.features) == ("v2.1", FeatureSet("small"))
         assert signals.neutralize == Neutralize(FeatureSet("small"))
-        assert signals.guard == Guard("x.csv")
+        assert signals.guard == Guard("x.parquet")
         assert classic.postprocess == signals.postprocess == "rank"
 
     def test_nothing_is_inherited_that_a_model_could_not_have(self) -> None:
@@ -235,7 +235,7 @@ class TestDefaults:
         (spec,) = load_manifest(
             "version: 1\nruntimes: {r: /r}\n"
             "defaults: {runtime: r, neutralize: {features: small}, postprocess: rank,"
-            " guard: {reference: x.csv}}\n"
+            " guard: {reference: x.parquet}}\n"
             "models: [{name: a, artifact: a.pkl, runtime: null, neutralize: null,"
             " postprocess: none, guard: null}]",
             source="m.yaml",

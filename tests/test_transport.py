@@ -20,6 +20,7 @@ import urllib3
 from job.errors import Exit, JobError, TransientError, UnavailableError
 from job.numerai.transport import (
     AT_ONCE,
+    DOWNLOADS_AT_ONCE,
     Answer,
     Transport,
     host_of,
@@ -96,12 +97,39 @@ def test_at_most_four_requests_are_under_way(box: Sandbox, transport: Transport)
     def meet(_: Operation) -> None:
         together.wait(10.0)
 
-    url = url_of(box)
-    box.on("get", meet)
+    box.on("apiTokenInfo", meet)
+    body = {"query": "query { apiTokenInfo { scopes } }"}
+    headers = {"Authorization": f"Token {box.public_id}${box.secret_key}"}
     with ThreadPoolExecutor(3 * AT_ONCE) as pool:
-        bodies = list(pool.map(lambda _: read(transport, url), range(3 * AT_ONCE)))
-    assert len(set(bodies)) == 1
+        asked = [
+            pool.submit(transport.post_json, box.api_url, body, headers) for _ in range(3 * AT_ONCE)
+        ]
+    assert {one.result().status for one in asked} == {200}
     assert box.peak() == AT_ONCE == 4
+
+
+def test_downloads_leave_room_for_other_requests(box: Sandbox, transport: Transport) -> None:
+    go_on = threading.Event()
+    box.on("get", lambda _: go_on.wait(10.0) and None)
+    url = url_of(box)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        bodies = [pool.submit(read, transport, url) for _ in range(AT_ONCE)]
+        answer = transport.post_json(box.api_url, {"query": "query { __typename }"}, {})
+        assert not any(body.done() for body in bodies)
+        go_on.set()
+    assert answer.status == 200
+    assert len({body.result() for body in bodies}) == 1
+    assert box.peak("get") == DOWNLOADS_AT_ONCE == 2
+
+
+def test_what_is_not_to_be_sent_any_more_is_not_sent(box: Sandbox, transport: Transport) -> None:
+    def check() -> None:
+        raise TransientError("its time was over")
+
+    with pytest.raises(TransientError, match="its time was over"):
+        transport.post_json(box.api_url, {"query": "query { __typename }"}, {}, check=check)
+    assert box.requests == []
+    assert transport.posts == 0
 
 
 def test_a_request_that_fails_makes_room_for_others(box: Sandbox, transport: Transport) -> None:

@@ -135,7 +135,7 @@ def _guard_faults(entry: _Entry, entries: list[_Entry]) -> Iterator[tuple[Place,
         near = perhaps(given, [name for name in names if name != entry.name])
         yield (
             place,
-            f"{given!r} is neither a dataset (.parquet, .csv) nor a {entry.tournament} model "
+            f"{given!r} is neither a dataset (.parquet) nor a {entry.tournament} model "
             f"of this manifest{near}",
         )
     if guard.get("column") is not None:

@@ -227,7 +227,7 @@ def reference(value: object) -> str:
 
 def is_dataset(given: str) -> bool:
     """Whether a guard's reference is a dataset rather than a model."""
-    return given.endswith((".parquet", ".csv"))
+    return given.endswith(".parquet")
 
 
 def runtime_name(value: object) -> str:

@@ -136,7 +136,9 @@ class Numerai(Client):
         query = queries.create(slot.tournament)
         try:
             with _round_may_turn():
-                data = self.send(query, variables, authorization=True)["data"]
+                data = self.send(query, variables, authorization=True, check=self.check_time)[
+                    "data"
+                ]
         except TransientError as error:
             if error.maybe_done:
                 raise ReplyLostError(

@@ -5,14 +5,14 @@ defect.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
 
 from numerapi.base_api import Api
 
-from job.errors import RefusedError, UnavailableError
+from job.errors import RefusedError, TransientError, UnavailableError
 from job.numerai.graphql import read_graphql
 from job.numerai.transport import Transport, host_of, server_time
 from job.retry import Retry
@@ -103,15 +103,28 @@ class Client(Api):
         data: dict[str, Any] = self.raw_query(query, variables, authorization=True)["data"]
         return data
 
+    def check_time(self) -> None:
+        """Raises `TransientError` once retries have to end."""
+        until, clock = self._retry.until, self._retry.clock
+        if until is not None and clock.monotonic() >= until:
+            raise TransientError(f"no time was left to ask {host_of(self._url)}")
+
     def send(
-        self, query: str, variables: Mapping[str, Any] | None, *, authorization: bool
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None,
+        *,
+        authorization: bool,
+        check: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
-        """One try; the answer with its `data`. Raises as `read_graphql` does."""
+        """One try; the answer with its `data`. Raises as `read_graphql` does, and as `check`, which
+        is called when its turn has come: others may have been served first.
+        """
         headers = {"Accept": "application/json"}
         if authorization:
             headers["Authorization"] = "Token {}${}".format(*self.token)
         body = {"query": query, "variables": dict(variables or {})}
-        answer = self._transport.post_json(self._url, body, headers)
+        answer = self._transport.post_json(self._url, body, headers, check=check)
         read = read_graphql(answer)
         shown = server_time(answer)
         if shown is not None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,8 @@ from job.errors import JobError, TransientError, UnavailableError
 from job.files import disk_errors
 
 AT_ONCE = 4
+DOWNLOADS_AT_ONCE = 2
+"""So many of those may be downloads, which take long: an upload need not wait for them."""
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 60.0
 ANSWER_SECONDS = 60.0
@@ -69,6 +71,7 @@ class Transport:
         self._answer_seconds, self._answer_bytes = answer, answer_bytes
         self._trickle = trickle
         self._gate = threading.BoundedSemaphore(AT_ONCE)
+        self._downloads = threading.BoundedSemaphore(DOWNLOADS_AT_ONCE)
         self._timeout = (min(CONNECT_SECONDS, stall), stall)
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"numerai-job/{__version__}"
@@ -85,11 +88,20 @@ class Transport:
         """Closes the pool's connections."""
         self._session.close()
 
-    def post_json(self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
-        """POSTs JSON and gives the answer whatever its status; redirects are not followed."""
-        with self._count:
-            self.posts += 1
-        return self._whole("POST", url, json=body, headers=headers)
+    def post_json(
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str],
+        *,
+        check: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """POSTs JSON and gives the answer whatever its status; redirects are not followed.
+
+        Args:
+            check: raises if it is not to be sent any more, now that it is its turn.
+        """
+        return self._whole("POST", url, check=check, json=body, headers=headers)
 
     def put(self, url: str, file: Path) -> Answer:
         """PUTs a file's bytes and gives the answer whatever its status."""
@@ -97,10 +109,18 @@ class Transport:
             data = file.read_bytes()
         return self._whole("PUT", url, data=data)
 
-    def _whole(self, method: str, url: str, **content: Any) -> Answer:
+    def _whole(
+        self, method: str, url: str, *, check: Callable[[], None] = lambda: None, **content: Any
+    ) -> Answer:
         """Sends a request and reads all of its answer, within the limits of time and size."""
+        with self._gate:
+            check()
+            with self._count:
+                self.posts += method == "POST"
+            return self._answer(method, url, **content)
+
+    def _answer(self, method: str, url: str, **content: Any) -> Answer:
         with (
-            self._gate,
             translated(url),
             self._session.request(
                 method, url, timeout=self._timeout, allow_redirects=False, stream=True, **content
@@ -125,7 +145,7 @@ class Transport:
     @contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         """GETs an object; its body is still on the wire, to be read with `chunks`."""
-        with self._gate:
+        with self._downloads, self._gate:
             with translated(url):
                 answer = self._session.get(
                     url,
