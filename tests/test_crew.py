@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import cast
 
 import pytest
@@ -13,7 +14,12 @@ from hypothesis import strategies as st
 
 from job.crew import Crew
 from job.errors import Exit, JobError, ModelError, StoppedError
+from job.lanes import Lanes
+from job.plan import Submit
+from job.predict import Prediction
 from job.workers import Worker
+from tests.builders import a_step
+from tests.clock import FakeClock
 
 STOP = StoppedError("terminated", Exit.TERMINATED)
 
@@ -24,6 +30,9 @@ class Idle:
     def __init__(self, number: int) -> None:
         self.number = number
         self.reasons: list[JobError | None] = []
+
+    def start(self) -> None:
+        """Nothing is to be started."""
 
     def stop(self, reason: JobError | None = None) -> None:
         self.reasons.append(reason)
@@ -110,3 +119,44 @@ def test_a_closed_crew_ends_every_worker_and_lets_nobody_wait() -> None:
         with pytest.raises(ModelError, match="ended before its turn"), crew.lend():
             raise AssertionError("unreachable")
     assert idle(lent).reasons == [None]
+
+
+def test_a_stop_ends_no_worker_that_is_another_tournaments_by_then() -> None:
+    """Ending a worker takes a while; one that is given back meanwhile must not be ended next."""
+    crew, told = crew_of(2), list[object]()
+    working, may_end = threading.Barrier(3), threading.Event()
+    reason = StoppedError("the round has turned", Exit.UNAVAILABLE)
+
+    def work(step: Submit, worker: Worker) -> Prediction:
+        working.wait(10.0)
+        may_end.wait(10.0)
+        return cast(Prediction, None)
+
+    lanes = Lanes(
+        [a_step("mallard"), a_step("teal")],
+        crew,
+        prepare=lambda step: step,
+        work=work,
+        done=lambda _, result: told.append(result),
+        clock=FakeClock(),
+        wait_until=0.0,
+    )
+    futures = lanes.start()
+    working.wait(10.0)
+    retire, retired = crew.retire, list[Worker]()
+
+    def slow_retire(worker: Worker, why: JobError) -> None:
+        retired.append(worker)
+        may_end.set()  # the other lane's model ends just now
+        if len(retired) == 1:
+            with suppress(TimeoutError):
+                futures[0].result(0.2)
+        retire(worker, why)
+
+    crew.retire = slow_retire  # type: ignore[method-assign]
+    lanes.stop(reason)
+    wait(futures, timeout=10.0)
+    with crew.lend() as first, crew.lend() as second:
+        assert not {first, second} & set(retired)
+        assert not idle(first).reasons
+        assert not idle(second).reasons

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +14,12 @@ import pandas as pd
 import pytest
 
 import job.assembly
-from job.errors import Exit
+from job.errors import Exit, ModelError, StoppedError, UnavailableError
 from job.model_spec import Guard, Limits
 from job.sandbox import CLASSIC, CRYPTO, SIGNALS
 from tests.clock import NOON
 from tests.home import Home, Model, home
+from tests.worlds import LIVE
 
 __all__ = ["home"]
 
@@ -328,3 +330,180 @@ def test_lagged_signals_say_so(home: Home) -> None:
     day = opened.open_time - timedelta(days=3)
     made = next(one for one in home.box.submissions if one.model == "pochard")
     assert made.data_datestamp == int(f"{day:%Y%m%d}")
+
+
+# What one tournament, or one round, must not do to another.
+
+
+def fails() -> None:
+    raise ModelError("out of memory")
+
+
+def test_data_of_a_round_in_which_every_model_failed_are_known_in_the_next(home: Home) -> None:
+    for model in home.models.values():
+        model.first = fails
+    assert home.run() is Exit.MODELS_FAILED
+    for model in home.models.values():
+        model.first = lambda: None
+    home.clock.move(86_400.0)
+    home.box.rounds.turn()
+    home.box.objects.make_stale(LIVE)
+    assert home.run() is Exit.UNAVAILABLE
+    assert home.submitted == []
+    assert "still byte for byte" in home.result("mallard").reason
+
+
+def test_data_of_the_round_before_are_known_when_the_round_turns_in_a_run(home: Home) -> None:
+    turned: list[Any] = []
+
+    def turn() -> None:
+        if not turned:
+            home.clock.move(60.0)
+            turned.append(home.box.rounds.turn())
+            home.box.objects.make_stale(LIVE)
+
+    for model in home.models.values():
+        model.first = turn
+    assert home.run() is Exit.UNAVAILABLE
+    assert home.submitted == []
+
+
+def test_churn_is_known_after_rounds_that_were_missed(home: Home) -> None:
+    churning(home, 0.15)
+    for _ in range(3):
+        home.clock.move(86_400.0)
+        for tournament in (CLASSIC, SIGNALS):
+            home.box.rounds.turn(tournament=tournament)
+    assert home.run() is Exit.MODELS_FAILED
+    assert home.outcomes["pochard"] == "held_back"
+
+
+def test_force_uploads_also_where_a_figure_cannot_be_had(home: Home) -> None:
+    churning(home, 0.15)
+    home.specs["teal"] = {"guard": Guard("live_example_preds.parquet", min_corr=0.9)}
+    home.box.faults.add(where="submissionDownloadAuth", kind="status", times=None)
+    home.box.objects.withhold("v5.3/live_example_preds.parquet")
+    assert home.run() is Exit.UNAVAILABLE
+    assert home.run(force=True) is Exit.OK
+    assert {("pochard", 1400), ("teal", 1401)} <= set(home.submitted)
+
+
+def test_a_deadline_that_has_passed_is_told_after_a_wait_in_vain(zoo: Home) -> None:
+    zoo.box.rounds.set(tournament=CRYPTO, close_staking_time=NOON - timedelta(minutes=1))
+    assert zoo.run(wait=60.0) is Exit.MISSED
+    assert zoo.outcomes["scaup"] == "missed"
+    assert zoo.outcomes["mallard"] == "submitted"
+
+
+def test_a_wait_is_for_the_models_that_were_asked_for(zoo: Home) -> None:
+    zoo.box.rounds.close(tournament=CRYPTO)
+    assert zoo.run(only=["mallard"], wait=7200.0) is Exit.OK
+    assert sum(zoo.clock.sleeps) < 60.0
+    assert zoo.outcomes["scaup"] == "skipped"
+
+
+def test_each_tournaments_error_is_its_own_models_reason(
+    zoo: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors = {
+        "classic": UnavailableError("the disk is full"),
+        "signals": ZeroDivisionError("a fault of the job's own"),
+    }
+
+    def broken(*given: Any, **more: Any) -> Any:
+        error = errors.get(given[1][0].round.tournament)
+        if error is not None:
+            raise error
+        return genuine(*given, **more)
+
+    genuine = job.assembly.submit
+    monkeypatch.setattr("job.assembly.submit", broken)
+    with pytest.raises(ZeroDivisionError):
+        zoo.run()
+    assert "the disk is full" in zoo.result("mallard").reason
+    assert "a fault of the job's own" in zoo.result("pochard").reason
+    assert zoo.outcomes["scaup"] == "submitted"
+    assert "signals: unforeseen error" in caplog.text
+
+
+def test_a_stop_outranks_whatever_else_went_wrong(
+    zoo: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: Any, **more: Any) -> Any:
+        if given[1][0].round.tournament == "signals":
+            raise ZeroDivisionError("a fault of the job's own")
+        raise StoppedError("terminated", Exit.TERMINATED)
+
+    monkeypatch.setattr("job.assembly.submit", broken)
+    assert zoo.run() is Exit.TERMINATED
+
+
+def test_data_that_are_slow_to_come_hold_no_worker(zoo: Home) -> None:
+    """Classic's download ends only once Signals and Crypto have been submitted, on one worker."""
+    others = threading.Semaphore(0)
+    zoo.box.on("createSignalsSubmission", lambda _: others.release(), when="after")
+    zoo.box.on("createSubmission", lambda _: others.release(), when="after", match="scaup")
+
+    def slow(_: Any) -> None:
+        for _ in range(2):
+            assert others.acquire(timeout=10.0)
+
+    zoo.box.on("get", slow, match="/8/")
+    assert zoo.run(NUMERAI_WORKERS="1") is Exit.OK
+    assert zoo.submitted == ALL
+
+
+# What is kept of models that are code.
+
+
+def test_code_that_was_held_back_predicts_anew(home: Home) -> None:
+    limits = Limits(min_coverage=0.7)
+    home.add("pochard", Model(rows=120), tournament="signals", limits=limits, format="python")
+    assert home.run() is Exit.MODELS_FAILED
+    home.models["pochard"].rows = None
+    assert home.run() is Exit.OK
+    assert home.predicted.count("pochard") == 2
+
+
+def test_forced_code_predicts_anew(home: Home) -> None:
+    home.specs["teal"] = {"format": "python"}
+    assert home.run() is Exit.OK
+    assert home.run(force=True) is Exit.OK
+    assert sorted(home.predicted) == ["mallard", "teal", "teal"]
+
+
+def test_a_model_with_a_point_in_its_name_can_be_a_reference(home: Home) -> None:
+    home.add("mallard.v2")
+    home.specs["teal"] = {"guard": Guard("mallard.v2", min_corr=0.9)}
+    assert home.run() is Exit.OK
+    assert home.result("teal").figures == {"correlation": 1.0}
+
+
+@pytest.mark.parametrize("state", ["absent", "empty"])
+def test_a_file_that_is_not_there_yet_is_waited_for(home: Home, state: str) -> None:
+    finished(home, minutes=1.0)
+    path = home.folder / "models" / "teal.pkl"
+
+    def write() -> None:
+        finished(home, minutes=12.0)
+
+    home.artifacts["teal"] = None if state == "absent" else b""
+    home.clock.when(NOON + timedelta(minutes=3), write)
+    path.unlink()
+    assert home.run(wait=600.0) is Exit.OK
+    assert home.outcomes == {"mallard": "submitted", "teal": "submitted"}
+
+
+def test_a_file_that_is_written_while_it_is_read_is_waited_for(home: Home) -> None:
+    finished(home, minutes=1.0)
+    grown: list[int] = []
+
+    def grow() -> None:
+        if not grown:
+            grown.append(1)
+            finished(home, minutes=5.0)
+            raise ModelError("row 7 has 1 cells, the header has 2")
+
+    home.models["teal"].first = grow
+    assert home.run(wait=600.0) is Exit.OK
+    assert home.outcomes["teal"] == "submitted"

@@ -1,0 +1,57 @@
+"""What a Python model asks for: datasets by name, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from job.data import RoundData
+from job.errors import ModelError, NotReadyError
+from job.fetched import Fetched
+from tests.builders import a_model
+from tests.models_root import data
+
+__all__ = ["data"]
+
+
+@pytest.fixture
+def fetched(data: RoundData) -> Fetched:
+    return Fetched(data, a_model())
+
+
+@pytest.mark.parametrize("name", ["features.json", "v5.3/features.json"])
+def test_a_dataset_is_had_by_its_short_or_whole_name(fetched: Fetched, name: str) -> None:
+    path = fetched.get(name)
+    assert path.is_file()
+    assert list(fetched.digests) == ["v5.3/features.json"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "/etc/passwd", "a/../../b", "", ".", "a\0b", "\ud800", "-x", "a\nb"],
+)
+def test_what_is_no_name_of_a_dataset_is_refused(fetched: Fetched, name: str) -> None:
+    with pytest.raises(ModelError, match="is not the name of a dataset"):
+        fetched.get(name)
+
+
+def fails_without(fetched: Fetched, name: str) -> None:
+    """As a model does that the want of a dataset ends."""
+    try:
+        fetched.get(name)
+    except NotReadyError as error:
+        raise ModelError("the model raised FetchError") from error
+
+
+def test_a_model_that_fails_for_want_of_a_dataset_waits_for_it(fetched: Fetched) -> None:
+    with pytest.raises(NotReadyError), fetched.awaited():
+        fails_without(fetched, "train.parquet")
+
+
+def test_a_model_may_do_without_a_dataset(fetched: Fetched) -> None:
+    with fetched.awaited(), pytest.raises(NotReadyError):
+        fetched.get("train.parquet")
+
+
+def test_a_model_that_fails_for_another_reason_fails(fetched: Fetched) -> None:
+    with pytest.raises(ModelError, match="its own"), fetched.awaited():
+        raise ModelError("a fault of its own")
