@@ -55,15 +55,15 @@ COPY image/interpreters.sh ./
 COPY job/runtimes/ pins/
 RUN --mount=type=cache,target=/root/.cache/pip sh interpreters.sh environments ${RUNTIMES}
 
-FROM job-dependencies AS source
+# A wheel of plain Python is unpacked where it belongs; an installer would take longer than all else.
+FROM builder AS source
 RUN --mount=type=cache,target=/root/.cache/pip \
     python requirements.py pyproject.toml --build > wanted.txt && pip install -r wanted.txt
 COPY README.md LICENSE ./
 COPY job/ job/
-RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir wheels . \
- && pip --python /opt/job/bin/python install --no-compile --no-deps --no-index wheels/*.whl \
- && /opt/job/bin/python precompile.py /source 'job.*' \
- && cp -a --parents /opt/job/lib/python3.12/site-packages/job /opt/job/lib/python3.12/site-packages/numerai_job-* /source
+RUN python -c "from setuptools import build_meta; build_meta.build_wheel('wheels')" > /dev/null \
+ && python -m zipfile -e wheels/*.whl /source/opt/job/lib/python3.12/site-packages \
+ && python -m compileall -q -s /source -p / --invalidation-mode unchecked-hash /source
 
 
 # ---- what runs --------------------------------------------------------------------------------
