@@ -72,7 +72,7 @@ FROM base AS runtime
 # The user has a number for whoever asks Kubernetes or ACI not to run as root. Nothing is to grant
 # it more rights, and nothing is to install anything.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data --shell /usr/sbin/nologin --no-log-init numerai \
- && install --directory --owner 10001 --group 10001 /data \
+ && install --directory --owner 10001 --group 10001 --mode 1777 /data \
  && install --directory /models \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && chmod go-w /var/tmp /run/lock \

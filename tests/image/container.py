@@ -44,6 +44,11 @@ class Running:
         self._engine, self.name, self._process = engine, name, process
         self._since = time.monotonic()
 
+    @property
+    def seconds(self) -> float:
+        """Since its start."""
+        return time.monotonic() - self._since
+
     def python(self, script: str) -> str:
         """What a script prints that runs in the container, beside the job, as its user."""
         done = self._engine.call("exec", self.name, "python", "-c", script)
@@ -68,7 +73,7 @@ class Running:
             self._engine.call("rm", "--force", self.name)
             out, err = self._process.communicate()
             raise AssertionError(f"it did not end within {within} s:\n{out}\n{err}") from None
-        return Ended(self._process.returncode, out, err, time.monotonic() - self._since)
+        return Ended(self._process.returncode, out, err, self.seconds)
 
 
 @dataclass

@@ -8,7 +8,7 @@ import cloudpickle
 
 
 def abandons(count):
-    """Starts processes that outlive their parents, waits until all have ended, and takes its time."""
+    """Leaves processes that have ended and that nobody has waited for, and ends itself."""
 
     def predict(live_features):
         import os
@@ -16,12 +16,9 @@ def abandons(count):
 
         for _ in range(count):
             if os.fork() == 0:
-                if os.fork() == 0:
-                    time.sleep(0.2)
                 os._exit(0)
-            os.wait()
-        time.sleep(8)
-        return live_features.iloc[:, -1].rank(pct=True).to_frame("prediction")
+        time.sleep(0.5)
+        os._exit(9)
 
     return predict
 
@@ -39,6 +36,7 @@ def sleeps(seconds):
 MODELS = {
     **{f"duck_{place:02d}": animals.good(place / 100) for place in range(24)},
     "sleeper": sleeps(60),
+    "napper": sleeps(8),
     "orphanage": abandons(20),
     "spy": animals.spy("/tmp/seen.json"),
 }
