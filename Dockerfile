@@ -33,9 +33,11 @@ RUN --mount=type=cache,target=/root/.cache/pip \
  && pip --python /opt/job/bin/python install --no-compile --only-binary :all: -c constraints.txt -r wanted.txt
 RUN python slim.py /opt/job/lib/python3.12/site-packages
 RUN /opt/job/bin/python precompile.py /compiled \
-      asyncio concurrent.futures encodings.ascii encodings.idna encodings.latin_1 logging.handlers \
+      asyncio concurrent.futures encodings.ascii encodings.idna encodings.latin_1 encodings.utf_8_sig \
       filelock joblib numerapi.base_api pandas psutil pyarrow.csv pyarrow.dataset pyarrow.parquet \
-      pydantic requests ruamel.yaml tabulate tenacity tqdm \
+      annotated_types pydantic.dataclasses pydantic.functional_validators pydantic.main pydantic.types \
+      pydantic.plugin._loader pydantic.plugin._schema_validator pydantic._internal._generate_schema \
+      pydantic._internal._validators requests ruamel.yaml tabulate tenacity tqdm \
  && cp -a /compiled/. /
 
 FROM job-dependencies AS dependencies

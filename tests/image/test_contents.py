@@ -23,10 +23,10 @@ UNWANTED_MODULES = ("pip", "setuptools", "wheel", "ensurepip", "pytest", "aiohtt
 UNWANTED_PROGRAMS = ("pip", "pip3", "uv", "gcc", "cc", "g++", "ld", "strip", "make", "git", "curl")
 UNWANTED_FILES = re.compile(
     r"(^|/)(\.git|\.env|\.netrc|\.pypirc|\.aws|\.azure|id_rsa|id_ed25519|\.ssh|\.pip|\.docker)(/|$)"
-    r"|^(build|root/\.cache)/|\.(whl|a|pyx|pxd)$"
+    r"|^(build|root/\.cache)/|^opt/.*\.(whl|a|pyx|pxd)$"
 )
 SECRETS = re.compile(
-    rb"NUMERAI_(?:PUBLIC_ID|SECRET_KEY)=[^\s$'\"\\]"
+    rb"NUMERAI_(?:PUBLIC_ID|SECRET_KEY)=[^\s$'\"\\.]"
     rb"|-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}"
     rb"|\bAccountKey=[A-Za-z0-9+/]{40}"
     rb"|https?://[^\s/:@\"'<>{}]{1,64}:[^\s/@\"'<>{}%]{8,64}@[a-z]"
@@ -123,13 +123,15 @@ def test_a_run_compiles_nothing(containers: Containers) -> None:
 
 
 def test_all_that_shared_objects_need_is_there(either: Containers) -> None:
+    # One that lies beside its user counts as found: something else loads it first, as in the wheel.
     script = (
         "import pathlib, subprocess\n"
         "paths = [str(p) for p in pathlib.Path('/opt').rglob('*.so*') if p.is_file()]\n"
+        "names = {pathlib.Path(path).name for path in paths}\n"
         "done = subprocess.run(['ldd', *paths], capture_output=True, text=True)\n"
         "for line in done.stdout.splitlines():\n"
         "    if line.endswith(':'): name = line\n"
-        "    elif 'not found' in line: print(name, line.strip())\n"
+        "    elif 'not found' in line and line.split()[0] not in names: print(name, line.strip())\n"
     )
     assert either.python(script) == ""
 
@@ -153,7 +155,13 @@ for name in sorted(mine):
     visit(name)
 print(json.dumps([problems, sorted(mine)]))
 """
-REMOVED = {"pyarrow._flight", "pyarrow._orc", "pyarrow._dataset_orc", "pyarrow._s3fs", "aiohttp"}
+REMOVED = {"pyarrow._orc", "aiohttp", "scipy.special.tests"}
+"""What nothing imports but what was made for it: pyarrow.orc, fsspec over HTTP, scipy's own makers."""
+NOT_FOR_HERE = re.compile(
+    r"^(psutil\._ps\w+|click\._winconsole|dateutil\.tz\.?win|joblib\..*_win_reduction"  # other systems
+    r"|pyarrow\.(cuda|libarrow_\w+)|numpy\.f2py\._backends\._distutils|tqdm\.\w+(\.slack)?"
+    r"|pandas\.io\.formats\.style(_render)?|__dummy__)$"  # want what no wheel brings
+)
 
 
 def test_every_module_that_is_left_finds_all_it_needs(either: Containers) -> None:
@@ -161,7 +169,8 @@ def test_every_module_that_is_left_finds_all_it_needs(either: Containers) -> Non
     unexplained = {
         name: [kind, missing, text]
         for name, (kind, missing, text) in problems.items()
-        if not (
+        if not NOT_FOR_HERE.match(name)
+        and not (
             kind == "ModuleNotFoundError"
             and (missing in REMOVED or missing.partition(".")[0] not in mine)
         )
@@ -185,14 +194,16 @@ def test_no_secret_is_in_the_history(either: Containers) -> None:
 
 
 def test_no_secret_and_no_left_over_is_in_any_layer(either: Containers) -> None:
-    mine = _secrets_of_this_machine()
+    mine, seen = _secrets_of_this_machine(), set()
     for name, data in _files(either):
+        seen.add(name)
         assert not UNWANTED_FILES.search(name), name
         found = SECRETS.search(data)
         if found and not data.startswith(b"\x7fELF"):
             around = data[max(0, found.start() - 60) : found.end() + 60]
             assert EXAMPLES.search(around), (name, around)
         assert not any(secret in data for secret in mine), name
+    assert {"etc/passwd", "opt/job/lib/python3.12/site-packages/job/run.py"} <= seen
 
 
 def _secrets_of_this_machine() -> list[bytes]:
@@ -211,8 +222,8 @@ def _files(containers: Containers) -> Iterator[tuple[str, bytes]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ) as saving:
         with tarfile.open(fileobj=saving.stdout, mode="r|") as outer:
             for layer in outer:
-                stream = outer.extractfile(layer)
-                if stream is None or layer.name.endswith(".json"):
+                stream = outer.extractfile(layer) if layer.isfile() else None
+                if stream is None or not layer.size:
                     continue
                 try:
                     inner = tarfile.open(fileobj=stream, mode="r|*")
