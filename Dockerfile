@@ -35,9 +35,7 @@ RUN python slim.py /opt/job/lib/python3.12/site-packages
 RUN /opt/job/bin/python precompile.py /compiled \
       asyncio concurrent.futures encodings.ascii encodings.idna encodings.latin_1 encodings.utf_8_sig \
       filelock joblib numerapi.base_api pandas psutil pyarrow.csv pyarrow.dataset pyarrow.parquet \
-      annotated_types pydantic.dataclasses pydantic.functional_validators pydantic.main pydantic.types \
-      pydantic.plugin._loader pydantic.plugin._schema_validator pydantic._internal._generate_schema \
-      pydantic._internal._validators requests ruamel.yaml tabulate tenacity tqdm \
+      annotated_types 'pydantic.*' requests ruamel.yaml tabulate tenacity tqdm \
  && cp -a /compiled/. /
 
 FROM job-dependencies AS dependencies

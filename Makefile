@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types audit bench image image-test image-report base-digest lock clean
+.PHONY: help demo test check lint types audit bench image image-engine image-test image-report base-digest lock clean
 
 help: ## what the targets do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -34,7 +34,10 @@ image: $(VENV)/.dev ## build the image with docker or podman; EXTRAS=..., RUNTIM
 	$(BIN)/python -m image.build $(if $(TARGET),--target $(TARGET))
 
 image-test: $(VENV)/.dev ## what the image promises, on running containers
-	$(BIN)/python -m pytest tests/image
+	IMAGE_TESTS=$(or $(IMAGE_TESTS),run) $(BIN)/python -m pytest tests/image
+
+image-engine: $(VENV)/.dev # says what builds images here, or fails and says why nothing does
+	@$(BIN)/python -m image.engine
 
 image-report: $(VENV)/.dev ## the image's figures, measured on this machine
 	$(BIN)/python -m image.report

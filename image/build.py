@@ -44,10 +44,9 @@ def arguments() -> list[str]:
 
 def contents(engine: Engine, tag: str) -> str:
     """Package by package, with versions and sizes."""
-    mount = f"{CONTENTS}:/tmp/contents.py:ro"
-    listed = engine.call(
-        "run", "--rm", "--pull=never", "-v", mount, "--entrypoint", "python", tag, "/tmp/contents.py"  # noqa: S108
-    )
+    mount = f"{CONTENTS}:/contents.py:ro"
+    plain = ("--rm", "--pull=never", "--no-healthcheck", "--entrypoint=python")
+    listed = engine.call("run", *plain, "-v", mount, tag, "/contents.py")
     return listed.stdout or listed.stderr
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,9 +40,15 @@ class Engine:
     more: Mapping[str, str] = field(default_factory=dict)
 
     def build(
-        self, tag: str, *, file: str = "Dockerfile", context: Path = ROOT, options: Sequence[str]
+        self,
+        tag: str,
+        *,
+        file: str = "Dockerfile",
+        context: Path = ROOT,
+        options: Sequence[str],
+        quiet: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        """Builds; its output goes where this process's goes."""
+        """Builds; what it prints goes to stderr, and if `quiet`, nowhere."""
         environ = self.environ()
         if self.tool is None:
             command = [self.program, "build", "-f", str(context / file), "-t", tag, *options, "."]
@@ -51,7 +58,10 @@ class Engine:
             command = ["bash", str(self.tool), *options]
             state = str(TOOL_STATE)
             environ |= {"APP_TAG": tag, "DOCKERFILE": file, "CONTEXT": ".", "STATE": state}
-        return subprocess.run(command, cwd=context, env=environ, check=False, text=True)  # noqa: S603
+        out = subprocess.DEVNULL if quiet else sys.stderr
+        return subprocess.run(  # noqa: S603 - our own words
+            command, cwd=context, env=environ, check=False, text=True, stdout=out, stderr=out
+        )
 
     def call(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Runs the program with these arguments, and keeps what it prints."""
@@ -97,3 +107,19 @@ def _variables_of(path: Path | None) -> dict[str, str]:
     lines = path.read_text(encoding="utf-8").splitlines()
     pairs = (line.removeprefix("export ").partition("=") for line in lines)
     return {name: value for name, _, value in pairs if name}
+
+
+def main() -> int:
+    """Says what was found; 2 where nothing was."""
+    try:
+        engine = find_engine()
+    except NoEngineError as error:
+        sys.stderr.write(f"no image can be built: {error}\n")
+        return 2
+    how = f", built by {engine.tool.name}" if engine.tool else ""
+    sys.stdout.write(f"images: {engine.program}{how}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,6 @@ and shared object that is left that all it needs is left too.
 
 from __future__ import annotations
 
-import gzip
 import io
 import shutil
 import subprocess
@@ -133,7 +132,9 @@ def _strip(site: Path) -> tuple[int, int]:
     """Strips every shared object; what debuggers read is gone, what the loader reads stays."""
     paths = sorted({p for glob in STRIPPED for p in site.rglob(glob) if _strippable(site, p)})
     before = _sizes(site, paths)
-    subprocess.run(["strip", "--strip-unneeded", *map(str, paths)], check=True)  # noqa: S603, S607
+    if paths:
+        command = ["strip", "--strip-unneeded", *map(str, paths)]
+        subprocess.run(command, check=True)  # noqa: S603 - Debian's binutils
     after = _sizes(site, paths)
     return before[0] - after[0], before[1] - after[1]
 
@@ -146,10 +147,9 @@ def _strippable(site: Path, path: Path) -> bool:
 def _sizes(site: Path, paths: Sequence[Path]) -> tuple[int, int]:
     """Bytes on disk, and in a compressed archive."""
     held = io.BytesIO()
-    with gzip.GzipFile(fileobj=held, mode="wb", compresslevel=6) as packed:
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            for path in paths:
-                archive.add(path, arcname=str(path.relative_to(site)))
+    with tarfile.open(fileobj=held, mode="w:gz", compresslevel=6) as archive:
+        for path in paths:
+            archive.add(path, arcname=str(path.relative_to(site)))
     files = (file for path in paths for file in (path, *path.rglob("*")) if file.is_file())
     return sum(file.stat().st_size for file in files), len(held.getvalue())
 

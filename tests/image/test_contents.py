@@ -9,6 +9,8 @@ import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import IO
 
 import pytest
 
@@ -61,7 +63,9 @@ def test_it_is_started_and_stopped_without_a_shell_and_by_no_root(either: Contai
 def test_it_says_what_it_is(either: Containers) -> None:
     config = facts(either)["Config"]
     assert isinstance(config, dict)
-    labels = {name.removeprefix("org.opencontainers.image."): v for name, v in config["Labels"].items()}
+    labels = {
+        name.removeprefix("org.opencontainers.image."): v for name, v in config["Labels"].items()
+    }
     assert labels["version"] == __version__
     assert labels["licenses"] == "MIT"
     assert {"title", "description", "source", "revision"} <= set(labels)
@@ -156,11 +160,13 @@ for name in sorted(mine):
 print(json.dumps([problems, sorted(mine)]))
 """
 REMOVED = {"pyarrow._orc", "aiohttp", "scipy.special.tests"}
-"""What nothing imports but what was made for it: pyarrow.orc, fsspec over HTTP, scipy's own makers."""
+"""What nothing imports but what is for it alone: pyarrow.orc, fsspec over HTTP, scipy's makers."""
 NOT_FOR_HERE = re.compile(
-    r"^(psutil\._ps\w+|click\._winconsole|dateutil\.tz\.?win|joblib\..*_win_reduction"  # other systems
+    # for other systems
+    r"^(psutil\._ps\w+|click\._winconsole|dateutil\.tz\.?win|joblib\..*_win_reduction"
+    # want what no wheel brings
     r"|pyarrow\.(cuda|libarrow_\w+)|numpy\.f2py\._backends\._distutils|tqdm\.\w+(\.slack)?"
-    r"|pandas\.io\.formats\.style(_render)?|__dummy__)$"  # want what no wheel brings
+    r"|pandas\.io\.formats\.style(_render)?|__dummy__)$"
 )
 
 
@@ -188,7 +194,9 @@ def test_nothing_of_ours_imports_what_was_removed() -> None:
 
 
 def test_no_secret_is_in_the_history(either: Containers) -> None:
-    told = either.engine.call("history", "--no-trunc", "--format={{.CreatedBy}}", either.image).stdout
+    told = either.engine.call(
+        "history", "--no-trunc", "--format={{.CreatedBy}}", either.image
+    ).stdout
     assert "useradd" in told
     assert not re.search(r"(?i)secret|token|password|://[^/\s]*@", told)
 
@@ -219,19 +227,19 @@ def _files(containers: Containers) -> Iterator[tuple[str, bytes]]:
     """Every file of every layer of ours; the base's are the base's."""
     command = [containers.engine.program, "save", containers.image]
     environ = containers.engine.environ()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ) as saving:
-        with tarfile.open(fileobj=saving.stdout, mode="r|") as outer:
-            for layer in outer:
-                stream = outer.extractfile(layer) if layer.isfile() else None
-                if stream is None or not layer.size:
-                    continue
-                try:
-                    inner = tarfile.open(fileobj=stream, mode="r|*")
-                except tarfile.ReadError:
-                    continue
-                for entry in inner:
-                    file = inner.extractfile(entry) if entry.isfile() else None
-                    if file is not None:
-                        yield entry.name, file.read()
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=environ) as saving,
+        tarfile.open(fileobj=saving.stdout, mode="r|") as outer,
+    ):
+        for layer in outer:
+            if layer.isfile():
+                with suppress(tarfile.ReadError):  # not a layer, but what is said of them
+                    yield from _files_of_layer(outer.extractfile(layer))
 
 
+def _files_of_layer(stream: IO[bytes] | None) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(fileobj=stream, mode="r|*") as layer:
+        for entry in layer:
+            file = layer.extractfile(entry) if entry.isfile() else None
+            if file is not None:
+                yield entry.name, file.read()

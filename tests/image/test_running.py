@@ -65,6 +65,18 @@ def test_the_other_commands_work_the_same_way(containers: Containers, command: s
     assert "duck_00" in ended.out
 
 
+def test_a_model_is_tried_and_added_where_the_models_root_may_be_written_to(
+    containers: Containers,
+) -> None:
+    containers.manifest("duck_00")
+    containers.models.chmod(0o777)
+    mount = ["-v", f"{containers.models}:/models"]
+    words = ("add", "/models/duck_01.pkl", "--name", "duck_01")
+    ended = containers.run(*words, options=mount, mounts=False)
+    assert ended.code == 0, ended.err
+    assert "duck_01" in (containers.models / "models_manifest.yaml").read_text()
+
+
 def test_numerais_kind_of_pickle_from_elsewhere_runs_unchanged(containers: Containers) -> None:
     shutil.copy(HERE / "upload-3.12.pkl", containers.models / "upload.pkl")
     (containers.models / "upload.pkl").chmod(0o644)
@@ -157,7 +169,7 @@ def test_twenty_four_models_of_full_size_fit_into_a_gigabyte(containers: Contain
         ended = containers.run("--json", options=options, within=240)
     assert ended.code == 0, ended.err
     assert ended.outcomes() == dict.fromkeys(names, "submitted")
-    assert "24 to submit, 1 model processes" in ended.err
+    assert "up to 1 model processes" in ended.err
 
 
 def test_another_uid_works_in_a_folder_of_its_own(containers: Containers, tmp_path: Path) -> None:
