@@ -2,9 +2,9 @@
 
     slim.py SITE_PACKAGES
 
-Each line of the table is one kind of thing, with the reason why nothing misses it. The savings were
-measured with `make image-report`, gzip as a registry sends it. tests/image proves for every module
-and shared object that is left that all it needs is left too.
+Each line of the table is one kind of thing, with the reason why nothing misses it, and what it
+saves, which the build prints too. tests/image proves for every module and every shared object that
+is left that all it needs is left too.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ class Removal:
 
 
 REMOVALS = (
-    # what, why, globs                                                          MB gzip saved
+    # The figure behind each is what it saves of the image with model libraries, MB gzipped.
     Removal(  # 9.9
         "test suites",
         "they test the libraries, and nothing outside of them imports them",
         ("*/tests", "*/*/tests", "*/*/*/tests", "*/*/*/*/tests", "*/conftest.py"),
     ),
-    Removal(  # 7.8
+    Removal(  # 7.7
         "Arrow Flight",
         "pyarrow.flight is imported by nothing but itself; Numerai has no Flight server",
         ("pyarrow/*flight*",),
     ),
-    Removal(  # 2.9
+    Removal(  # 2.0
         "headers and sources of compiled code",
         "they build extensions against a library, and there is no compiler",
         (
@@ -62,7 +62,7 @@ REMOVALS = (
             "**/*.cc",
         ),
     ),
-    Removal(  # 2.9
+    Removal(  # 3.1
         "aiohttp",
         "numerapi asks for fsspec[http]; only its calls that the job replaces would import it",
         distributions=(
@@ -76,7 +76,7 @@ REMOVALS = (
             "yarl",
         ),
     ),
-    Removal(  # 0.6
+    Removal(  # 0.5
         "scikit-learn's sample data",
         "sklearn.datasets loads them for tutorials",
         ("sklearn/datasets/data", "sklearn/datasets/images", "sklearn/datasets/descr"),
@@ -86,7 +86,7 @@ REMOVALS = (
         "pyarrow.fs goes on without them; the bulk of them is in libarrow.so and stays",
         ("pyarrow/_s3fs*", "pyarrow/_gcsfs*", "pyarrow/_azurefs*", "pyarrow/_hdfs*"),
     ),
-    Removal(  # 0.2
+    Removal(  # 0.1
         "type stubs",
         "for type checkers",
         ("**/*.pyi", "**/py.typed"),
@@ -96,13 +96,13 @@ REMOVALS = (
         "for linkers",
         ("**/*.a",),
     ),
-    Removal(  # 0.2
+    Removal(  # 0.1
         "Arrow's ORC reader and its C++ tests",
         "Numerai's data are parquet; pyarrow imports them only when asked for ORC",
         ("pyarrow/_orc*", "pyarrow/_dataset_orc*", "pyarrow/_pyarrow_cpp_tests*"),
     ),
 )
-STRIPPED = ("*.so", "*.so.*")
+STRIPPED = ("*.so", "*.so.*")  # 6.2
 # What auditwheel has put there was patched so that strip breaks it.
 NOT_STRIPPED = ".libs"
 

@@ -141,10 +141,12 @@ def test_what_a_dead_model_process_leaves_is_buried(containers: Containers) -> N
     assert ended.outcomes() == {"orphanage": "failed", "napper": "submitted"}, counts
 
 
-@pytest.mark.parametrize("tmpfs", [(), ("--tmpfs=/tmp",)])
-def test_a_read_only_file_system_is_enough(containers: Containers, tmpfs: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "more", [(), ("--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")]
+)
+def test_a_read_only_file_system_is_enough(containers: Containers, more: tuple[str, ...]) -> None:
     containers.manifest("duck_00")
-    ended = containers.run("--json", options=["--read-only", *tmpfs])
+    ended = containers.run("--json", options=["--read-only", *more])
     assert ended.outcomes() == {"duck_00": "submitted"}, ended.err
 
 
