@@ -9,11 +9,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from image import audit, engine
 from image.precompile import main as precompile
 from image.requirements import main as requirements
 from image.slim import slim
+from job.cli import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = str(ROOT / "pyproject.toml")
@@ -127,6 +129,18 @@ def test_the_workflow_calls_targets_that_are_there() -> None:
     called = set(re.findall(r"make (?:--silent )?([a-z-]+)", text))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"image", "image-test", "base-digest"} <= called <= targets
+
+
+def test_the_readmes_compose_file_keeps_what_the_tests_of_the_image_prove() -> None:
+    (block,) = re.findall(r"```yml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    (service,) = YAML(typ="safe").load(block)["services"].values()
+    assert (service["read_only"], service["tmpfs"], service["cap_drop"]) == (
+        True,
+        ["/tmp"],
+        ["ALL"],
+    )
+    assert service["volumes"] == ["./models:/models:ro", "data:/data"]
+    parse(service["command"])
 
 
 def test_dependencies_come_before_the_source() -> None:

@@ -69,10 +69,11 @@ def test_a_model_is_tried_and_added_where_the_models_root_may_be_written_to(
     containers: Containers,
 ) -> None:
     containers.manifest("duck_00")
+    assert containers.run().code == 0  # the data folder then has folders of that user
     containers.models.chmod(0o777)
-    mount = ["-v", f"{containers.models}:/models"]
+    mounts = ["-v", f"{containers.models}:/models", "-v", f"{containers.volume}:/data"]
     words = ("add", "/models/duck_01.pkl", "--name", "duck_01")
-    ended = containers.run(*words, options=mount, mounts=False)
+    ended = containers.run(*words, options=["--user=4711", *mounts], mounts=False)
     assert ended.code == 0, ended.err
     assert "duck_01" in (containers.models / "models_manifest.yaml").read_text()
 
