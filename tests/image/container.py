@@ -55,9 +55,14 @@ class Running:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def handles(self, number: int) -> bool:
+        """Whether the job has a handler for a signal by now."""
+        done = self._engine.call("exec", self.name, "grep", "SigCgt", "/proc/1/status")
+        return done.returncode == 0 and bool(int(done.stdout.split()[1], 16) >> (number - 1) & 1)
+
     def stop(self) -> None:
         """`docker stop`: the image's STOPSIGNAL, then, ten seconds later, SIGKILL."""
-        self._engine.call("stop", "--time=10", self.name)
+        self._engine.call("stop", "-t", "10", self.name)
 
     def clear(self) -> None:
         """Removes what a test that failed has left."""
