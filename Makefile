@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench lock clean
+.PHONY: help demo test check lint types audit bench image image-engine image-test image-report base-digest lock clean
 
 help: ## what the targets do
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 demo: $(VENV)/.demo ## the job at work on a stand-in for Numerai, without an account
 	@$(BIN)/python -m job demo
@@ -15,7 +15,7 @@ demo: $(VENV)/.demo ## the job at work on a stand-in for Numerai, without an acc
 test: $(VENV)/.dev ## all tests
 	$(BIN)/python -m pytest
 
-check: lint types test ## lint, strict types and all tests
+check: lint types audit test ## lint, strict types, known vulnerabilities and all tests
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -27,11 +27,33 @@ types: $(VENV)/.dev
 bench: $(VENV)/.dev ## the figures of the README, measured on this machine
 	$(BIN)/python -m tests.bench
 
+audit: $(VENV)/.dev ## the locked packages against the known vulnerabilities
+	$(BIN)/python -m image.audit
+
+image: $(VENV)/.dev ## build the image with docker or podman; EXTRAS=..., RUNTIMES=..., TARGET=job
+	$(BIN)/python -m image.build $(if $(TARGET),--target $(TARGET))
+
+image-test: $(VENV)/.dev ## what the image promises, on running containers
+	IMAGE_TESTS=$(or $(IMAGE_TESTS),run) $(BIN)/python -m pytest tests/image
+
+image-engine: $(VENV)/.dev # says what builds images here, or fails and says why nothing does
+	@$(BIN)/python -m image.engine
+
+image-report: $(VENV)/.dev ## the image's figures, measured on this machine
+	$(BIN)/python -m image.report
+
+base-digest: ## what to give as BASE_DIGEST to pin the base image as it is today
+	@docker buildx imagetools inspect --format '@{{.Manifest.Digest}}' python:3.12-slim-bookworm
+
 lock: $(VENV)/.dev ## resolve constraints.txt anew for every Python that is supported
 	@$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --no-emit-package numerai-job --no-emit-index-url --no-header --no-annotate \
 	  --output-file constraints.txt --upgrade --quiet
+	@$(BIN)/uv pip compile pyproject.toml $(call image-extras) --python-version 3.12 \
+	  --python-platform x86_64-manylinux_2_28 --constraints job/runtimes/numerai-3.12.txt \
+	  --no-emit-package numerai-job --no-emit-index-url --no-header --no-annotate \
+	  --output-file image/constraints.txt --upgrade --quiet
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -43,6 +65,12 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(call install,dev)
 	@touch $(VENV)/.demo
+
+# All extras but dev: what EXTRAS may name.
+define image-extras
+$(shell $(BIN)/python -c 'import tomllib; known = tomllib.load(open("pyproject.toml", "rb")); \
+  print(*("--extra " + name for name in known["project"]["optional-dependencies"] if name != "dev"))')
+endef
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -19,6 +19,7 @@ from typing import Any
 from job.cli import parse
 from job.errors import Exit, JobError, StoppedError
 from job.logs import redacted
+from job.orphans import bury_orphans
 
 log = logging.getLogger("job")
 
@@ -55,6 +56,7 @@ def main() -> int:
     # As the first process of a container, one without a handler would not be terminated at all.
     signal.signal(signal.SIGTERM, _terminated)
     _mend_streams()
+    bury_orphans()
     try:
         return command(sys.argv[1:], os.environ)
     except BrokenPipeError:  # the reader of stdout has gone, e.g. `| head`

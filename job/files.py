@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -57,9 +58,15 @@ def disk_errors(what: str) -> Iterator[None]:
         raise UnavailableError(
             what,
             error.strerror or str(error),
-            hint=f"is there room, and may uid {_uid()} write there? then run again",
+            hint=_next_step(error),
         ) from error
 
 
-def _uid() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else "of this user"
+def _next_step(error: OSError) -> str:
+    uid = str(os.getuid()) if hasattr(os, "getuid") else "of this user"
+    if error.errno == errno.EROFS:
+        return f"put a volume there that uid {uid} may write to (docker run -v), then run again"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        fix = f"give it the folder (chown -R {uid}), or run as who owns it (docker run --user)"
+        return f"uid {uid} may not: {fix}"
+    return f"is there room, and may uid {uid} write there? then run again"

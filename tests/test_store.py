@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -147,3 +148,17 @@ def test_what_a_killed_run_left_half_written_is_removed_by_the_next(tmp_path: Pa
     half.write_text('{"schema"')
     with Folder(tmp_path).lock("now"):
         assert not half.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [
+        (errno.EACCES, f"uid {os.getuid()} may not: give it the folder (chown -R {os.getuid()})"),
+        (errno.EROFS, f"put a volume there that uid {os.getuid()} may write to"),
+        (errno.ENOSPC, "is there room"),
+    ],
+)
+def test_a_disk_that_refuses_gets_a_sentence_with_the_fix(number: int, fix: str) -> None:
+    with pytest.raises(UnavailableError) as caught, disk_errors("cannot write"):
+        raise OSError(number, os.strerror(number))
+    assert fix in caught.value.hint

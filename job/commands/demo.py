@@ -33,7 +33,8 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         raise UsageError(
             "the demo needs packages that are not installed",
             [f"no module named {error.name!r}"],
-            hint="pip install 'numerai-job[demo]', or pip install '.[demo]' in a clone",
+            hint="pip install 'numerai-job[demo]', or pip install '.[demo]' in a clone; "
+            "of the images, the one that was built without --target job has them",
         ) from error
     with TemporaryDirectory(prefix="numerai-demo-") as folder, Sandbox(shape=DEMO) as box:
         say(INTRODUCTION)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from job.errors import UnavailableError
 from job.files import disk_errors
+from job.orphans import ours
 from job.workers import ends
 from job.workers.pipes import Pipes
 
@@ -93,7 +94,7 @@ def _popen(launch: Launch, child_ends: tuple[int, int, int]) -> subprocess.Popen
         if folder:
             with disk_errors(f"cannot use {folder}"):
                 Path(folder).mkdir(parents=True, exist_ok=True)
-    return subprocess.Popen(  # noqa: S603  the interpreter is the user's choice
+    popen = subprocess.Popen(  # noqa: S603  the interpreter is the user's choice
         launch.command(requests=requests, replies=replies),
         env=dict(launch.environment),
         cwd=home,
@@ -103,3 +104,5 @@ def _popen(launch: Launch, child_ends: tuple[int, int, int]) -> subprocess.Popen
         pass_fds=(requests, replies),
         start_new_session=True,
     )
+    ours(popen.pid)
+    return popen

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from job.errors import JobError, ModelError, StoppedError, UnavailableError
+from job.orphans import not_ours
 from job.workers import ends
 from job.workers.group import Group
 from job.workers.launch import Launch, spawn
@@ -87,6 +88,7 @@ class WorkerProcess:
         self._group.kill()
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(timeout=GRACE)
+            not_ours(self._popen.pid)
         self._pipes.close()
 
     def _await_ready(self) -> Mapping[str, str]:

@@ -1,0 +1,1 @@
+"""What the image is built from, and what builds and measures it."""
