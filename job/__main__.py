@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -58,7 +59,11 @@ def main() -> int:
     _mend_streams()
     bury_orphans()
     try:
-        return command(sys.argv[1:], os.environ)
+        code = command(sys.argv[1:], os.environ)
+        if threading.active_count() > 1:
+            # One that hangs in a request would be waited for, one inside Arrow end in an abort.
+            _leave(code)
+        return code
     except BrokenPipeError:  # the reader of stdout has gone, e.g. `| head`
         return int(Exit.UNFORESEEN)
     finally:

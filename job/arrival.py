@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from job.artifacts import Artifact
 from job.clock import Clock
-from job.errors import AwaitedError, IncompleteError, ModelError
+from job.errors import AwaitedError, ModelError
 from job.model_spec import ModelSpec
 from job.plan import Submit
 
@@ -18,8 +18,8 @@ WRITTEN_SECONDS = 2.0
 def check_arrived(artifact: Artifact, step: Submit, *, clock: Clock) -> None:
     """Returns once the file is of the round and has been left alone; at once for other models.
 
-    Raises `AwaitedError` for one from before the round's opening, `IncompleteError` for one that
-    is still being written.
+    Raises `AwaitedError` for one from before the round's opening, `ModelError` for one that is
+    still being written.
     """
     if step.model.format != "predictions":
         return
@@ -37,24 +37,15 @@ def check_arrived(artifact: Artifact, step: Submit, *, clock: Clock) -> None:
 
 
 @contextmanager
-def awaited(model: ModelSpec, artifact: Artifact | None = None) -> Iterator[None]:
-    """Has a prediction file that is absent, empty or still growing count as not come yet.
+def awaited(model: ModelSpec) -> Iterator[None]:
+    """Has a prediction file that is absent, not whole, or not of this round's ids count as not come
+    yet: another may take its place.
 
     Raises `AwaitedError` for that; the faults of other models stay what they are.
     """
     try:
         yield
     except ModelError as error:
-        if model.format != "predictions" or not _is_incomplete(error, artifact):
+        if model.format != "predictions":
             raise
         raise AwaitedError(error.what, *error.why, hint=error.hint) from error
-
-
-def _is_incomplete(error: ModelError, artifact: Artifact | None) -> bool:
-    if artifact is None or isinstance(error, IncompleteError):
-        return isinstance(error, IncompleteError)
-    try:
-        artifact.check_unchanged()
-    except IncompleteError:
-        return True
-    return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from job.errors import IncompleteError, ModelError
+from job.errors import ModelError
 from job.files import disk_errors, sha256_of
 from job.manifest import resolve_inside
 from job.model_spec import ModelSpec
@@ -40,9 +40,10 @@ class Artifact:
         except OSError:
             same = False
         if not same:
-            raise IncompleteError(
+            raise ModelError(
                 f"{self.path.name} was replaced while it was read",
-                hint="copy a new model beside the old one and rename it into place; then run again",
+                hint="copy a new model beside the old one and rename it into place, then run "
+                "again; code that writes files has `data_dir` for them",
             )
 
     def code_sha256(self) -> str:
@@ -71,7 +72,7 @@ class Artifacts:
             stamp = _stamp(path)
             digest = tree_sha256(path) if path.is_dir() else sha256_of(path)
         if not sum(size for _, size, _ in stamp):
-            raise IncompleteError(f"{model.artifact} is empty", hint="was its copy interrupted?")
+            raise ModelError(f"{model.artifact} is empty", hint="was its copy interrupted?")
         if model.sha256 is not None and digest != model.sha256:
             raise ModelError(
                 f"{model.artifact} is not the file that the manifest pins",
@@ -90,7 +91,7 @@ class Artifacts:
                     hint="only a model of format python may be a folder",
                 )
         elif not path.is_file():
-            raise IncompleteError(
+            raise ModelError(
                 f"there is no file {model.artifact} in {self.root}", hint=self._neighbours(path)
             )
 

@@ -21,7 +21,7 @@ exit codes:
   3    some models failed for a reason of their own; all others are submitted
   4    Numerai, the store or the disk could not be reached or understood; run again
   5    the on-time deadline has passed and a model lacks its submission
-  6    --wait ended and no round had opened
+  6    --wait ended and a round that it was for had not opened
   130  interrupted; 143 terminated"""
 COMMANDS = {
     "run": "submit what lacks a submission (the default)",

@@ -65,10 +65,6 @@ class RefusedError(ModelError):
     """Numerai understood a request and said no; waiting cannot mend it."""
 
 
-class IncompleteError(ModelError):
-    """A model's file is not there, is empty, or changes while it is read."""
-
-
 class DeadlineError(ModelError):
     """There is no time left to submit this model on time."""
 

@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 QUERY = re.compile(r"((?:https?://|/)[^\s\"'<>?]*)\?[^\s\"'<>]*=[^\s\"'<>]*")
 HIDDEN = "<hidden>"
@@ -20,15 +20,22 @@ class Redactor:
     """Takes secrets and URLs' query strings out of a text."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted(
-            (s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True
-        )
+        forms = {form for secret in secrets for form in _forms(secret)}
+        self._secrets = sorted(forms, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """The text without them."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return QUERY.sub(rf"\1?{HIDDEN}", text)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as it may be printed: as it is, as Python or JSON quote it, and line by line."""
+    for text in (secret, *secret.splitlines()):
+        for form in (text.strip(), repr(text)[1:-1], json.dumps(text)[1:-1]):
+            if len(form) >= SHORTEST_SECRET:
+                yield form
 
 
 _current: list[Redactor] = [Redactor([])]

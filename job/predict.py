@@ -172,7 +172,7 @@ class Predictor:
                 return kept
             keeper = KeptPredictions(self.data)
             try:
-                with awaited(step.model, recipe.artifact):
+                with awaited(step.model):
                     kept = self._new(ready, worker, keeper.path(step.model))
             except ModelError as error:
                 raise missed_or_failed(step, error, clock=self.clock) from error
@@ -187,7 +187,10 @@ class Predictor:
         peer = replace(step, model=self._model(step.model.tournament, name))
         try:
             self._kept_or_new(self.prepare(peer), worker)
-        except (NotReadyError, StoppedError):
+        except NotReadyError as error:
+            error.what = f"its reference {name} is not there yet: {error.what}"
+            raise
+        except StoppedError:
             raise
         except JobError as error:
             if not self.force:

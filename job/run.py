@@ -30,7 +30,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from job.clock import Clock
-from job.errors import Exit, JobError, NoRoundError, RoundTurnedError, StoppedError
+from job.errors import (
+    Exit,
+    JobError,
+    NoRoundError,
+    RoundTurnedError,
+    StoppedError,
+    TokenError,
+    UnavailableError,
+)
 from job.manifest import Manifest
 from job.outcomes import planned, unfinished
 from job.plan import NO_ROUND, Skip, Step, Submit, Wishes, make_plan
@@ -81,18 +89,33 @@ def run(job: Job) -> Exit:
     Raises `JobError` for what stops the whole run; the record holds what was done until then.
     """
     until = job.clock.monotonic() + job.wait
-    state = job.numerai.account_state(job.tournaments)
+    state = _first_state(job)
     with ExitStack() as shared:
         crew = _Lazily(job, shared)
         everywhere = sorted({model.tournament for model in job.manifest.models})
         errors = _at_once([partial(_part, job, name, state, until, crew) for name in everywhere])
-    missing = [error for error in errors if isinstance(error, NoRoundError)]
-    if len(missing) < len(job.tournaments):  # a round did open, in another tournament
-        errors = [error for error in errors if error not in missing]
     code = exit_code(job.record.results)
-    if errors:
-        raise _gravest(errors, code)
+    vain = [error for error in errors if isinstance(error, NoRoundError)]
+    if others := [error for error in errors if error not in vain]:
+        raise _gravest(others, code)
+    if vain and (code is Exit.OK or len(vain) == len(job.tournaments)):
+        raise vain[0]
     return code
+
+
+def _first_state(job: Job) -> AccountState | None:
+    """What Numerai answers about all tournaments at once; None where it does not, but may about
+    some of them.
+    """
+    try:
+        return job.numerai.account_state(job.tournaments)
+    except TokenError:
+        raise
+    except UnavailableError as error:
+        if len(job.tournaments) < 2:
+            raise
+        log.warning("%s; asking about one tournament at a time", error)
+        return None
 
 
 class _Lazily:
@@ -136,7 +159,7 @@ def _gravest(errors: Sequence[Exception], code: Exit) -> Exception:
     order = (StoppedError, Exception, JobError)
     by_kind = [error for kind in order for error in errors if _is(error, kind)]
     error = by_kind[0]
-    if isinstance(error, JobError) and not isinstance(error, (StoppedError, NoRoundError)):
+    if isinstance(error, JobError) and not isinstance(error, StoppedError):
         error.exit_code = gravest({error.exit_code, code})
     return error
 
@@ -145,7 +168,9 @@ def _is(error: Exception, kind: type[Exception]) -> bool:
     return isinstance(error, kind) and (kind is not Exception or not isinstance(error, JobError))
 
 
-def _part(job: Job, tournament: str, state: AccountState, until: float, crew: _Lazily) -> None:
+def _part(
+    job: Job, tournament: str, state: AccountState | None, until: float, crew: _Lazily
+) -> None:
     """One tournament's part of the run; an error ends it, and its models' rows say so."""
     try:
         _submit_rounds(job, tournament, state, until, crew)
@@ -159,10 +184,13 @@ def _part(job: Job, tournament: str, state: AccountState, until: float, crew: _L
 
 
 def _submit_rounds(
-    job: Job, tournament: str, state: AccountState, until: float, crew: _Lazily
+    job: Job, tournament: str, state: AccountState | None, until: float, crew: _Lazily
 ) -> None:
     """Submits to the tournament's round; begun again when it turns."""
-    now: AccountState | None = state
+    if tournament not in job.tournaments:
+        _plan(job, tournament, state or AccountState("", (), {}))
+        return None
+    now = state
     for _ in range(TURNS):
         now = wait_for_round(job, tournament, now, until)
         try:
@@ -186,10 +214,10 @@ def wait_for_round(
     Raises `NoRoundError` when a wait was asked for and none has opened, unless late work is wanted.
     """
     while True:
-        state = state or job.numerai.account_state(job.tournaments)
+        state = state or job.numerai.account_state([tournament])
         round_ = current_round(state.rounds.get(tournament, ()), job.clock.now())
         is_due = round_ is not None and round_.is_on_time(job.clock.now())
-        if job.wait <= 0 or is_due or tournament not in job.tournaments:
+        if job.wait <= 0 or is_due:
             return state
         left = until - job.clock.monotonic()
         if left <= 0:

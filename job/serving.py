@@ -92,6 +92,11 @@ def predict(
     )
 
 
+def own_folder(model: ModelSpec, data_dir: Path) -> Path:
+    """Where a model of format `python` keeps what it wants to find again."""
+    return data_dir / model.tournament / "models" / quote(model.name, safe="")
+
+
 def context_of(
     model: ModelSpec, *, round_number: int, data_dir: Path, environ: Mapping[str, str]
 ) -> Context | None:
@@ -108,7 +113,7 @@ def context_of(
             f"the model is to be given {', '.join(missing)}, which the environment does not hold",
             hint="set it for the job, or take it out of the model's `env`",
         )
-    folder = data_dir / model.tournament / "models" / quote(model.name, safe="")
+    folder = own_folder(model, data_dir)
     with disk_errors(f"cannot make {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
     return Context(

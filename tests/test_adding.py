@@ -335,13 +335,15 @@ def test_a_copy_that_differs_from_what_was_read_is_refused(home: Path) -> None:
 
 
 def test_what_a_killed_add_has_left_is_cleared_by_the_next(home: Path) -> None:
-    left = home / "models" / ".good.pkl.part"
-    left.mkdir()
-    (left / "half").write_bytes(b"a half")
+    left, begun = (home / "models" / f".good.pkl.{name}.part" for name in ("old", "new"))
+    for folder in (left, begun):
+        folder.mkdir()
+        (folder / "half").write_bytes(b"a half")
+    os.utime(left, (0, 0))
     place = place_of(Path("good.pkl"), name="teal", models_dir=Path("models"))
     with staged(place, models_dir=Path("models")) as copy:
         settle(place, copy)
-    assert set(files(home / "models")) == {"teal/good.pkl"}
+    assert set(files(home / "models")) == {"teal/good.pkl", ".good.pkl.new.part/half"}
 
 
 def test_links_lead_to_the_file_itself(home: Path) -> None:

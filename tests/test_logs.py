@@ -138,3 +138,10 @@ def test_a_secret_within_another_is_hidden_whole() -> None:
 
 def test_an_empty_or_tiny_secret_does_not_hide_everything() -> None:
     assert Redactor(["", "a"])("a banana") == "a banana"
+
+
+def test_a_secret_of_several_lines_is_hidden_however_it_is_printed() -> None:
+    secret = "-----BEGIN KEY-----\ntop/secret+line\n-----END KEY-----"
+    redact = Redactor([secret])
+    for text in (secret, repr(secret), json.dumps(secret), "the line: top/secret+line"):
+        assert "secret+line" not in redact(text)

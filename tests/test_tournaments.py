@@ -163,9 +163,13 @@ def test_a_wait_is_each_tournaments_own(zoo: Home) -> None:
     assert all(made.timestamp >= opening for made in zoo.box.submissions if made.model == "scaup")
 
 
-def test_a_wait_in_vain_is_told_by_the_exit_only_where_no_round_opened(zoo: Home) -> None:
+def test_a_wait_in_vain_is_told_by_the_exit_where_nothing_graver_is(zoo: Home) -> None:
     zoo.box.rounds.close(tournament=CRYPTO)
-    assert zoo.run(wait=60.0) is Exit.OK
+    zoo.models["teal"].first = fails
+    assert zoo.run(wait=60.0) is Exit.MODELS_FAILED
+    zoo.models["teal"].first = lambda: None
+    assert zoo.run(wait=60.0) is Exit.NO_ROUND
+    assert zoo.submitted == [one for one in ALL if one[0] != "scaup"]
     assert zoo.outcomes["scaup"] == "skipped"
     assert "within 60 s" in zoo.result("scaup").reason
     for tournament in (CLASSIC, SIGNALS):
@@ -505,5 +509,30 @@ def test_a_file_that_is_written_while_it_is_read_is_waited_for(home: Home) -> No
             raise ModelError("row 7 has 1 cells, the header has 2")
 
     home.models["teal"].first = grow
+    assert home.run(wait=600.0) is Exit.OK
+    assert home.outcomes["teal"] == "submitted"
+
+
+@pytest.mark.parametrize("kind", ["graphql_error", "status"])
+def test_what_numerai_does_not_say_of_one_tournament_costs_the_others_nothing(
+    zoo: Home, kind: str
+) -> None:
+    zoo.box.faults.add(where="rounds", kind=kind, match="11", times=None)
+    assert zoo.run() is Exit.UNAVAILABLE
+    assert zoo.submitted == [one for one in ALL if one[0] != "pochard"]
+    zoo.box.faults.clear()
+    assert zoo.run() is Exit.OK
+    assert zoo.submitted == ALL
+
+
+def test_a_file_of_other_ids_is_waited_out(home: Home) -> None:
+    finished(home, minutes=1.0)
+    home.models["teal"].csv = b"id,prediction\nn1,0.5\nn2,0.25\n"
+
+    def write() -> None:
+        home.models["teal"].csv = None
+        finished(home, minutes=12.0)
+
+    home.clock.when(NOON + timedelta(minutes=3), write)
     assert home.run(wait=600.0) is Exit.OK
     assert home.outcomes["teal"] == "submitted"

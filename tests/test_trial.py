@@ -286,12 +286,16 @@ import json
 def predict(live, round, fetch, secrets, data_dir):
     assert (round, secrets) == (1400, {"MY_KEY": "a secret"})
     assert "feature_sets" in json.loads(fetch("features.json").read_text())
-    (data_dir / "state").write_text("kept")
+    assert (data_dir / "state").read_text() == "of the last round"
+    (data_dir / "state").write_text("of a trial")
     return live.iloc[:, -1].rank(pct=True).to_frame("prediction")
 """
+    state = home.data / "classic" / "models" / "teal" / "state"
+    state.parent.mkdir(parents=True)
+    state.write_text("of the last round")
     environ = {"MY_KEY": "a secret", "OTHER": "not for it"}
     home.attempt(python(env=("MY_KEY",)), code, environ=environ).judge()
-    assert (home.data / "classic" / "models" / "teal" / "state").read_text() == "kept"
+    assert state.read_text() == "of the last round"
     assert folder.is_dir()
 
 

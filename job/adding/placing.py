@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from uuid import uuid4
 
 from job.errors import UnavailableError, UsageError
 from job.files import disk_errors, sha256_of
 from job.tree import LEFT_OUT, tree_sha256
 
 log = logging.getLogger(__name__)
+
+
+LEFT_SECONDS = 3600.0
+"""Age from which a copy counts as left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,8 @@ def staged(place: Place, *, models_dir: Path) -> Iterator[Path]:
         return
     root = models_dir.resolve()
     was_there = root.exists()
-    folder = root / f".{place.target.name}.part"
+    _clear_old_parts(root, place.target.name)
+    folder = root / f".{place.target.name}.{uuid4().hex[:8]}.part"
     try:
         yield _copied(place, folder)
     finally:
@@ -74,6 +82,14 @@ def staged(place: Place, *, models_dir: Path) -> Iterator[Path]:
         if not was_there:
             with suppress(OSError):  # it holds something by now
                 root.rmdir()
+
+
+def _clear_old_parts(root: Path, name: str) -> None:
+    """Removes what killed runs have left; a copy that is being made now is younger."""
+    for left in root.glob(f".{glob.escape(name)}.*.part"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > LEFT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def settle(place: Place, copy: Path) -> None:
@@ -117,7 +133,6 @@ def _copied(place: Place, folder: Path) -> Path:
     """A copy whose bytes are those that were read before."""
     copy = folder / place.target.name
     with disk_errors(f"cannot copy {place.source} to {folder}"):
-        shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
         folder.mkdir(parents=True)
         if place.source.is_dir():
             ignore = shutil.ignore_patterns(LEFT_OUT)

@@ -5,8 +5,8 @@ where some are here and made-up ones elsewhere, measured, and judged by Numerai'
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -14,6 +14,7 @@ from typing import Self
 from job import serving
 from job.artifacts import Artifact
 from job.errors import ModelError
+from job.files import disk_errors
 from job.machine import cores
 from job.manifest import Manifest
 from job.model_spec import Features, ModelSpec
@@ -184,35 +185,28 @@ class Bench:
         self, worker: Worker, recipe: Recipe, files: Files, local: LocalData, out: Path
     ) -> Predicted:
         timeout, memory = self._limits(recipe.model)
-        with self._context(recipe.model, local, out.parent) as context:
-            given = serving.Given(
-                live=files.live,
-                benchmarks=files.benchmarks,
-                context=context,
-                fetch=lambda name: local.get(name).path,
-            )
-            try:
-                return serving.predict(worker, recipe, given, out, timeout=timeout, memory=memory)
-            except ModelError as error:
-                raise _told_of_names(error, files, local) from error
-
-    @contextmanager
-    def _context(
-        self, model: ModelSpec, local: LocalData, scratch: Path
-    ) -> Iterator[Context | None]:
-        """What a model of format `python` is told; its data folder stays only if it has put
-        something there, and where there is a data root already.
-        """
-        data_dir = self.data_dir if self.data_dir.is_dir() else scratch
-        context = serving.context_of(
-            model, round_number=local.round, data_dir=data_dir, environ=self.environ
+        given = serving.Given(
+            live=files.live,
+            benchmarks=files.benchmarks,
+            context=self._context(recipe.model, local, out.parent),
+            fetch=lambda name: local.get(name).path,
         )
         try:
-            yield context
-        finally:
-            if context is not None:
-                with suppress(OSError):
-                    context.data_dir.rmdir()
+            return serving.predict(worker, recipe, given, out, timeout=timeout, memory=memory)
+        except ModelError as error:
+            raise _told_of_names(error, files, local) from error
+
+    def _context(self, model: ModelSpec, local: LocalData, scratch: Path) -> Context | None:
+        """What a model of format `python` is told; its data folder is a copy of the one that runs
+        know, so that what it makes of a trial is not there in the next round.
+        """
+        known = serving.own_folder(model, self.data_dir)
+        if model.format == "python" and known.is_dir():
+            with disk_errors(f"cannot copy {known}"):
+                shutil.copytree(known, serving.own_folder(model, scratch))
+        return serving.context_of(
+            model, round_number=local.round, data_dir=scratch, environ=self.environ
+        )
 
     def _limits(self, model: ModelSpec) -> tuple[float, int | None]:
         timeout = model.timeout or self.defaults.timeout

@@ -63,6 +63,7 @@ def trial_findings(bench: Bench, model: ModelSpec, artifact: Artifact) -> Iterat
     try:
         with scratch_folder() as folder:
             trial = bench.attempt(model, artifact, folder, sidecar=sidecar)
+            artifact.check_unchanged()
             checked = trial.judge()
             found = list(notes(trial, checked))
     except JobError as error:

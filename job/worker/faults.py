@@ -140,8 +140,11 @@ def _cause(error: BaseException, name: str) -> tuple[str, tuple[str, ...], str]:
         return "the model ran out of memory", (line,), ""
     if name == "load":
         return _load_cause(error, line)
+    hint = ""
+    if isinstance(error, ImportError) and "attempted relative import" in line:
+        hint = "write `from helper import ...`: modules are found in the model's folder"
     who = "the model's code" if name == "import" else "the model"
-    return f"{who} raised {line}", (), ""
+    return f"{who} raised {line}", (), hint
 
 
 def _is_of_disk(error: BaseException, name: str) -> bool:
