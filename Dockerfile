@@ -24,7 +24,7 @@ RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils > /dev/null
 WORKDIR /build
 RUN python -m venv --without-pip /opt/job
-COPY image/constraints.txt image/requirements.py image/slim.py image/precompile.py pyproject.toml ./
+COPY deploy/image/constraints.txt deploy/image/requirements.py deploy/image/slim.py deploy/image/precompile.py pyproject.toml ./
 
 # Dependencies come before the source, so that a change of the source rebuilds in seconds.
 FROM builder AS job-dependencies
@@ -51,8 +51,8 @@ RUN /opt/job/bin/python precompile.py /compiled \
 
 FROM builder AS runtimes
 ARG RUNTIMES=""
-COPY image/interpreters.sh ./
-COPY job/runtimes/ pins/
+COPY deploy/image/interpreters.sh ./
+COPY job/runtimes/*.txt pins/
 RUN --mount=type=cache,target=/root/.cache/pip sh interpreters.sh environments ${RUNTIMES}
 
 # A wheel of plain Python is unpacked where it belongs; an installer would take longer than all else.
@@ -106,7 +106,7 @@ LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.rev
 FROM runtime AS models
 ARG RUNTIMES=""
 USER root
-RUN --mount=type=bind,source=image/interpreters.sh,target=/tmp/interpreters.sh \
+RUN --mount=type=bind,source=deploy/image/interpreters.sh,target=/tmp/interpreters.sh \
     sh /tmp/interpreters.sh interpreters ${RUNTIMES}
 USER 10001:10001
 COPY --from=runtimes /opt/runtimes/ /opt/runtimes/

@@ -28,19 +28,19 @@ bench: $(VENV)/.dev ## the figures of the README, measured on this machine
 	$(BIN)/python -m tests.bench
 
 audit: $(VENV)/.dev ## the locked packages against the known vulnerabilities
-	$(BIN)/python -m image.audit
+	$(BIN)/python -m deploy.image.audit
 
 image: $(VENV)/.dev ## build the image with docker or podman; EXTRAS=..., RUNTIMES=..., TARGET=job
-	$(BIN)/python -m image.build $(if $(TARGET),--target $(TARGET))
+	$(BIN)/python -m deploy.image.build $(if $(TARGET),--target $(TARGET))
 
 image-test: $(VENV)/.dev ## what the image promises, on running containers
 	IMAGE_TESTS=$(or $(IMAGE_TESTS),run) $(BIN)/python -m pytest tests/image
 
 image-engine: $(VENV)/.dev # says what builds images here, or fails and says why nothing does
-	@$(BIN)/python -m image.engine
+	@$(BIN)/python -m deploy.image.engine
 
 image-report: $(VENV)/.dev ## the image's figures, measured on this machine
-	$(BIN)/python -m image.report
+	$(BIN)/python -m deploy.image.report
 
 base-digest: ## what to give as BASE_DIGEST to pin the base image as it is today
 	@docker buildx imagetools inspect --format '@{{.Manifest.Digest}}' python:3.12-slim-bookworm
@@ -53,7 +53,7 @@ lock: $(VENV)/.dev ## resolve constraints.txt anew for every Python that is supp
 	@$(BIN)/uv pip compile pyproject.toml $(call image-extras) --python-version 3.12 \
 	  --python-platform x86_64-manylinux_2_28 --constraints job/runtimes/numerai-3.12.txt \
 	  --no-emit-package numerai-job --no-emit-index-url --no-header --no-annotate \
-	  --output-file image/constraints.txt --upgrade --quiet
+	  --output-file deploy/image/constraints.txt --upgrade --quiet
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from image import audit, engine
-from image.precompile import main as precompile
-from image.requirements import main as requirements
-from image.slim import slim
+from deploy.image import audit, engine
+from deploy.image.precompile import main as precompile
+from deploy.image.requirements import main as requirements
+from deploy.image.slim import slim
 from job.cli import parse
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,7 +47,7 @@ def test_a_misspelt_extra_is_named_with_its_neighbour(capsys: pytest.CaptureFixt
 
 
 def test_every_extra_but_dev_is_locked_for_the_image(capsys: pytest.CaptureFixture[str]) -> None:
-    locked = (ROOT / "image" / "constraints.txt").read_text(encoding="utf-8")
+    locked = (ROOT / "deploy" / "image" / "constraints.txt").read_text(encoding="utf-8")
     names = {line.partition("==")[0].replace("_", "-").lower() for line in locked.splitlines()}
     extras = tomllib.loads(Path(PROJECT).read_text())["project"]["optional-dependencies"]
     requirements([PROJECT, *(extra for extra in extras if extra != "dev")])
@@ -60,7 +60,7 @@ def test_the_images_lock_has_numerais_versions() -> None:
         text = (ROOT / path).read_text(encoding="utf-8")
         return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
 
-    locked, known = pins("image/constraints.txt"), pins("job/runtimes/numerai-3.12.txt")
+    locked, known = pins("deploy/image/constraints.txt"), pins("job/runtimes/numerai-3.12.txt")
     assert {name: known[name] for name in known.keys() & locked.keys()}.items() <= locked.items()
     assert {"numpy", "pandas", "pyarrow", "scikit-learn", "lightgbm", "scipy"} <= known.keys()
 
@@ -92,7 +92,7 @@ def test_what_is_slimmed_away_is_gone_and_what_is_beside_it_stays(tmp_path: Path
 
 def test_what_is_compiled_is_good_whatever_the_files_times(tmp_path: Path) -> None:
     (tmp_path / "module_to_compile.py").write_text("VALUE = 1\n")
-    command = [sys.executable, "-m", "image.precompile", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "deploy.image.precompile", str(tmp_path / "out")]
     environ = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
     names = ["module_to_compile", "not_installed_here.*"]
     subprocess.run([*command, *names], env=environ, check=True, timeout=60)
@@ -168,6 +168,6 @@ def test_only_what_is_needed_is_sent_to_the_builder() -> None:
     assert set(re.findall(r"^COPY (?!--from)(\S+)", DOCKERFILE, re.MULTILINE)) <= {
         *(f"{rule[1:]}/" for rule in rules),
         *(rule[1:] for rule in rules),
-        *(f"image/{name}" for name in ("constraints.txt", "interpreters.sh")),
-        "job/runtimes/",
+        *(f"deploy/image/{name}" for name in ("constraints.txt", "interpreters.sh")),
+        "job/runtimes/*.txt",
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from image.engine import IMAGE, JOB_IMAGE, Engine, NoEngineError, find_engine
+from deploy.image.engine import IMAGE, JOB_IMAGE, Engine, NoEngineError, find_engine
 from job.sandbox import TINY, Sandbox
 
 from .container import Containers

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from image.engine import Engine
+from deploy.image.engine import Engine
 from job.sandbox import Sandbox
 
 LONGEST = 120.0

@@ -14,7 +14,7 @@ from typing import IO
 
 import pytest
 
-from image.engine import ROOT
+from deploy.image.engine import ROOT
 from job import __version__
 
 from .container import Containers

@@ -4,7 +4,7 @@ FROM python:3.12-slim-bookworm${BASE_DIGEST}
 ARG EXTRAS=""
 WORKDIR /job
 COPY . .
-RUN python image/requirements.py pyproject.toml ${EXTRAS} > wanted.txt \
- && pip install --quiet --no-cache-dir -c image/constraints.txt -r wanted.txt \
+RUN python deploy/image/requirements.py pyproject.toml ${EXTRAS} > wanted.txt \
+ && pip install --quiet --no-cache-dir -c deploy/image/constraints.txt -r wanted.txt \
  && pip install --quiet --no-cache-dir --no-deps .
 ENTRYPOINT ["python", "-m", "job"]

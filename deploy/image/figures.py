@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from image.engine import ROOT, Engine
+from deploy.image.engine import ROOT, Engine
 from job.sandbox import TINY, Sandbox, zoo_names
 from job.sandbox.samples import write_zoo
 
@@ -110,7 +110,7 @@ def rebuild(engine: Engine, tag: str, options: list[str], say: Callable[[str], N
         for part in ("Dockerfile", ".dockerignore", "LICENSE", "README.md", "pyproject.toml"):
             context.mkdir(exist_ok=True)
             shutil.copy2(ROOT / part, context / part)
-        for part in ("image", "job"):
+        for part in ("deploy", "job"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / part, context / part, ignore=ignored)
         say("the same once more, so that only the change is to build")

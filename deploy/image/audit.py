@@ -1,4 +1,4 @@
-"""`python -m image.audit`: what is locked, against the known vulnerabilities.
+"""`python -m deploy.image.audit`: what is locked, against the known vulnerabilities.
 
 Both locks are looked through: the image's, and the one that development works with. Where the
 database cannot be reached, it says so and passes; pip-audit alone would not tell a skipped audit
@@ -15,14 +15,14 @@ from pathlib import Path
 
 import requests
 
-ROOT = Path(__file__).resolve().parents[1]
-LOCKS = ("image/constraints.txt", "constraints.txt")
+ROOT = Path(__file__).resolve().parents[2]
+LOCKS = ("deploy/image/constraints.txt", "constraints.txt")
 DATABASE = "https://api.osv.dev/v1/query"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 where nothing is known against what is locked, or nothing could be asked."""
-    parser = argparse.ArgumentParser(prog="python -m image.audit", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.image.audit", description=__doc__)
     parser.add_argument("--database", default=DATABASE, help="an OSV query address")
     parser.add_argument("locks", nargs="*", default=[str(ROOT / lock) for lock in LOCKS])
     given = parser.parse_args(argv)

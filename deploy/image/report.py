@@ -1,4 +1,4 @@
-"""`python -m image.report`: builds, measures, and prints a table for the README."""
+"""`python -m deploy.image.report`: builds, measures, and prints a table for the README."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from statistics import median
 
-from image import figures
-from image.build import arguments
-from image.engine import IMAGE, JOB_IMAGE, Engine, NoEngineError, find_engine
+from deploy.image import figures
+from deploy.image.build import arguments
+from deploy.image.engine import IMAGE, JOB_IMAGE, Engine, NoEngineError, find_engine
 
 PLAIN, PLAIN_JOB = "localhost/numerai-job-plain:latest", "localhost/numerai-job-plain:job"
 CHANGED = "localhost/numerai-job:changed"
@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def _build_all(engine: Engine) -> None:
-    given, plain = arguments(), "image/plain.Dockerfile"
+    given, plain = arguments(), "deploy/image/plain.Dockerfile"
     for tag, file, options in (
         (IMAGE, "Dockerfile", ["--target", "models", *given]),
         (JOB_IMAGE, "Dockerfile", ["--target", "job", *given]),

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "localhost/numerai-job:latest"
 JOB_IMAGE = "localhost/numerai-job:job"
 TOOL = ROOT.parent / "shared" / "tools" / "build-image.sh"

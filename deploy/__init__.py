@@ -1,0 +1,1 @@
+"""What brings the job to where it runs."""
