@@ -141,7 +141,10 @@ def _from_array(returned: Any, rows: int, kind: str) -> pd.Series[Any]:
         raise Fault("answer", "the model returned nothing", (), MEND)
     if kind == "function":
         what = f"the function returned a {type(returned).__name__} without ids"
-        raise Fault("answer", what, (), MEND)
+        is_async = type(returned).__name__ == "coroutine"
+        raise Fault(
+            "answer", what, (), "write `def predict`, not `async def`" if is_async else MEND
+        )
     array = np.asarray(returned)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,3 +120,11 @@ def test_a_truncated_parquet_file_is_called_damaged(worker, round_, finished):
     path.write_bytes(path.read_bytes()[:500])
     error = round_.fails(worker, path, format="predictions")
     assert error.why[0] == "likely damaged, or not of this format"
+
+
+def test_a_compressed_file_is_not_taken_for_a_pickle(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_bytes(gzip.compress(b"id,prediction\nn1,0.5\n"))
+    with pytest.raises(Fault) as caught:
+        load(path, "predictions")
+    assert caught.value.hint == "write it as plain CSV in UTF-8, or as parquet"

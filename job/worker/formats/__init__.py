@@ -60,7 +60,9 @@ def _correct(fault: Fault, likely: str | None, format: str) -> None:
     unsure = fault.hint in ("", SAVE_AGAIN)
     if unsure and likely != format and (likely or format in SIGNED):
         fault.why, fault.hint = DAMAGED
-    if likely not in (None, format):
+    if format == "predictions" and likely in ("joblib", "pickle"):  # compressed, most likely
+        fault.hint = "write it as plain CSV in UTF-8, or as parquet"
+    elif likely not in (None, format):
         fault.hint = f"it looks like {likely}: set `format: {likely}`"
 
 
