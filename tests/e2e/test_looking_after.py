@@ -4,6 +4,7 @@ stops a command in the middle leaves the models root as it was.
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -115,11 +116,13 @@ def test_an_add_that_is_stopped_changes_nothing(home: Home, number: signal.Signa
     assert ended.code == {signal.SIGKILL: 137, signal.SIGTERM: 143, signal.SIGINT: 130}[number]
     wait_for(lambda: not is_running(model), "the model has gone")
     left = files(home.models)
-    hidden = {name for name in left if name.startswith(".teal.pkl.part/")}
+    hidden = {name for name in left if name.startswith(".teal.pkl.")}
     assert {name: left[name] for name in left if name not in hidden} == before
     if number is not signal.SIGKILL:
         assert not hidden
         assert list(scratch.iterdir()) == []
+    for folder in home.models.glob(".teal.pkl.*.part"):
+        os.utime(folder, (0, 0))  # a young one might be another's who adds just now
     ended = home.run("add", outside(home, "teal", good()), "--name", "teal")
     assert ended.code == 0, ended.err
     assert not any(name.startswith(".") for name in files(home.models))

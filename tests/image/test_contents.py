@@ -115,10 +115,10 @@ def test_numerais_versions_are_in_it(containers: Containers) -> None:
 def test_a_run_compiles_nothing(containers: Containers) -> None:
     containers.manifest("duck_00")
     script = (
-        "import sys; sys.argv[1:] = ['--json']\n"
-        "from job.__main__ import main\n"
-        "main()\n"
-        "import os, lightgbm, sklearn.ensemble, pyarrow.parquet, cloudpickle, joblib\n"
+        "import os, sys\n"
+        "from job.__main__ import command\n"
+        "command(['--json'], os.environ)\n"
+        "import lightgbm, sklearn.ensemble, pyarrow.parquet, cloudpickle, joblib\n"
         "print([n for n, m in list(sys.modules.items()) if (getattr(m, '__file__', None) or '')"
         ".endswith('.py') and not os.path.exists(getattr(m, '__cached__', None) or '/')])"
     )
