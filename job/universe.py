@@ -31,10 +31,6 @@ listDatasets tells.
 """
 
 
-SLIP: Final = timedelta(hours=8)
-"""Openings slip by hours, hardly by more than these past midnight; none is set before them."""
-
-
 def dataset_name(tournament: str, version: str, name: str) -> str:
     """A file's name at Numerai, such as `signals/v3.1/live.parquet`.
 
@@ -61,12 +57,8 @@ def is_universe(tournament: str, filename: str) -> bool:
 
 
 def data_day(round_: Round) -> date:
-    """The day that a round's data are of: the one before it opens, in UTC (docs.numer.ai).
-
-    A round that opens in the small hours is one whose opening, at noon, has slipped past midnight.
-    """
-    opened = round_.open_time.astimezone(UTC)
-    return (opened - SLIP).date() - timedelta(days=1)
+    """The day that a round's data are of: the one before it opens, in UTC (docs.numer.ai)."""
+    return round_.open_time.astimezone(UTC).date() - timedelta(days=1)
 
 
 def data_datestamp(round_: Round, *, lag: int) -> int:

@@ -76,10 +76,9 @@ def test_only_live_files_of_signals_and_crypto_are_universes() -> None:
     ("opened", "day"),
     [
         (datetime(2026, 11, 3, 12, tzinfo=UTC), MONDAY),
-        (datetime(2026, 11, 3, 10, tzinfo=UTC), MONDAY),
-        (datetime(2026, 11, 4, 0, 30, tzinfo=UTC), MONDAY),  # Tuesday's, which has slipped
+        (datetime(2026, 11, 3, 0, tzinfo=UTC), MONDAY),
         (datetime(2026, 11, 3, 23, 59, tzinfo=UTC), MONDAY),
-        (datetime(2026, 11, 4, 2, tzinfo=timezone(timedelta(hours=2))), MONDAY),
+        (datetime(2026, 11, 3, 1, tzinfo=timezone(timedelta(hours=2))), date(2026, 11, 1)),
         (datetime(2026, 3, 1, 12, tzinfo=UTC), date(2026, 2, 28)),
     ],
 )
