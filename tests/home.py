@@ -4,12 +4,14 @@ nothing because no process is started for them.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -190,6 +192,11 @@ class Home:
         """Every submission that the sandbox has, by model and round, in order of the names."""
         return sorted((made.model, made.round) for made in self.box.submissions)
 
+    def sent(self, name: str) -> pd.DataFrame:
+        """The file of a model's newest submission."""
+        made = [one for one in self.box.submissions if one.model == name]
+        return pd.read_csv(io.BytesIO(made[-1].csv))
+
     def asked(self, operation: str) -> int:
         """How often the sandbox was asked for an operation."""
         return sum(operation in request.operations for request in self.box.requests)
@@ -209,3 +216,11 @@ def home(
         box.add_model(name)
     monkeypatch.setattr("job.crew.Worker", lambda **_: InstantWorker(made.models, made.predicted))
     return made
+
+
+@pytest.fixture
+def zoo(home: Home) -> Home:
+    """Two Classic models, `pochard` for Signals, `scaup` for Crypto."""
+    home.add("pochard", tournament="signals")
+    home.add("scaup", tournament="crypto")
+    return home
