@@ -156,16 +156,16 @@ def _gravest(errors: Sequence[Exception], code: Exit) -> Exception:
     """What a run ends with: the order to stop, else the job's own fault, else the first error;
     never with less than what became of the models means.
     """
-    order = (StoppedError, Exception, JobError)
-    by_kind = [error for kind in order for error in errors if _is(error, kind)]
-    error = by_kind[0]
+    error = min(errors, key=_rank)
     if isinstance(error, JobError) and not isinstance(error, StoppedError):
         error.exit_code = gravest({error.exit_code, code})
     return error
 
 
-def _is(error: Exception, kind: type[Exception]) -> bool:
-    return isinstance(error, kind) and (kind is not Exception or not isinstance(error, JobError))
+def _rank(error: Exception) -> int:
+    if isinstance(error, StoppedError):
+        return 0
+    return 2 if isinstance(error, JobError) else 1
 
 
 def _part(
