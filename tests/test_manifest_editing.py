@@ -200,7 +200,7 @@ models:
     sha256: "{one}"
     # about the guard
     guard:
-      reference: x.csv
+      reference: x.parquet
       # for now
       min_corr: 0.1  # low
     enabled: false
@@ -214,7 +214,7 @@ models:
             "name": "a",
             "artifact": "new-model.pkl",
             "sha256": "2" * 64,
-            "guard": {"reference": "y.csv"},
+            "guard": {"reference": "y.parquet"},
             "enabled": False,
             "priority": 1,
         }
@@ -226,7 +226,7 @@ models:
     artifact: new-model.pkl # of last year
     sha256: '{"2" * 64}'
     # about the guard
-    guard: {{reference: y.csv}}
+    guard: {{reference: y.parquet}}
     enabled: false
     priority: 1
   # about the second

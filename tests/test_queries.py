@@ -41,10 +41,10 @@ def sent(
     post = Transport.post_json
 
     def noted(
-        self: Transport, url: str, body: Mapping[str, Any], headers: Mapping[str, str]
+        self: Transport, url: str, body: Mapping[str, Any], headers: Mapping[str, str], **more: Any
     ) -> Answer:
         texts.append(body["query"])
-        return post(self, url, body, headers)
+        return post(self, url, body, headers, **more)
 
     monkeypatch.setattr(Transport, "post_json", noted)
     state = numerai.account_state(sorted(NUMBERS))

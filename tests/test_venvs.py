@@ -222,6 +222,8 @@ def is_zombie(pid: int) -> bool:
 @contextmanager
 def interrupted_when(ready: Callable[[], bool]):
     """A process beside this one sends it SIGINT as soon as that is so."""
+    # Whoever starts the tests in the background may have SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     child = os.fork()
     if child == 0:
         while not ready():
@@ -232,3 +234,4 @@ def interrupted_when(ready: Callable[[], bool]):
         yield
     finally:
         os.waitpid(child, 0)
+        signal.signal(signal.SIGINT, before)

@@ -177,6 +177,12 @@ class Home:
             limit: called in the process before the job begins.
         """
         before = {path.name for path in self.records()}
+
+        def begin() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # as a terminal has it
+            if limit is not None:
+                limit()
+
         process = subprocess.Popen(
             [*self.prefix, sys.executable, *python, "-m", "job", *args],
             env=self.environ(**env),
@@ -185,7 +191,7 @@ class Home:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=limit,
+            preexec_fn=begin,
         )
         running = Running(process, self, before)
         self.running.append(running)
