@@ -6,8 +6,8 @@
 One query asks Numerai for every model and every open round; what it answers is the truth about
 submissions, and no local file is. When nothing is lacking, the run ends there: nothing was
 fetched, nothing heavy imported. Else the models that lack a fresh submission go through the lanes
-(`lanes`, `predict`), their CSVs go up as they come (`upload`), and one query for all of them proves
-what Numerai made of them (`prove`, `settle`).
+(`lanes`, `predict`), their CSVs go up as they come (`upload`), and one query for all of a round
+proves what Numerai made of them (`prove`, `settle`).
 
 The trade-offs: a model's failure is a value in the record and never an exception here, so that it
 cannot stop the others. An answer that cannot be read is unknown, not absent. Each tournament goes

@@ -101,14 +101,14 @@ VARIABLES: Final = (
         "NUMERAI_PUBLIC_ID",
         parse_secret,
         "public half of the API token; or `NUMERAI_PUBLIC_ID_FILE`, a path to read it from",
-        shown_default="required for run, status, check",
+        shown_default="required for run, status, check, init",
         secret=True,
     ),
     Variable(
         "NUMERAI_SECRET_KEY",
         parse_secret,
         "secret half of the API token; or `NUMERAI_SECRET_KEY_FILE`, a path to read it from",
-        shown_default="required for run, status, check",
+        shown_default="required for run, status, check, init",
         secret=True,
     ),
     Variable(
