@@ -66,10 +66,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 	$(call install,dev)
 	@touch $(VENV)/.demo
 
-# All extras but dev: what EXTRAS may name.
+# All extras but those of people who develop or deploy: what EXTRAS may name.
 define image-extras
 $(shell $(BIN)/python -c 'import tomllib; known = tomllib.load(open("pyproject.toml", "rb")); \
-  print(*("--extra " + name for name in known["project"]["optional-dependencies"] if name != "dev"))')
+  print(*("--extra " + name for name in known["project"]["optional-dependencies"] if name not in {"deploy", "dev"}))')
 endef
 
 define install

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -26,8 +27,24 @@ class Holder:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a file without reading it: bytes, and when it was written last."""
+
+    size: int
+    modified: datetime
+
+
 class Store(Protocol):
-    """Named files under one root. Raises `UnavailableError` when it cannot be read or written."""
+    """Named files under one root; a name may have folders in it, with slashes.
+
+    Raises `UnavailableError` when the root cannot be read or written.
+    """
+
+    @property
+    def shown(self) -> str:
+        """The root as people know it, without secrets."""
+        ...
 
     def read(self, name: str) -> bytes | None:
         """A file's bytes, None when there is no such file."""
@@ -37,12 +54,26 @@ class Store(Protocol):
         """Puts a file in place, whole or not at all."""
         ...
 
-    def names(self, suffix: str) -> list[str]:
-        """The names with that ending, in order of name."""
+    def names(self, suffix: str, *, under: str = "") -> list[str]:
+        """The names with that ending directly in the root, or in the folder `under` of it, in
+        order of name; each begins with `under`.
+        """
+        ...
+
+    def find(self, name: str) -> Entry | None:
+        """What is known of a file, None when there is no such file."""
+        ...
+
+    def fetch(self, name: str, target: Path) -> Entry | None:
+        """Copies a file to the local `target`, whole or not at all; None when there is none."""
         ...
 
     def lock(self, since: str) -> AbstractContextManager[Holder | None]:
         """A context that holds the root's lock: None inside, or whoever holds it already."""
+        ...
+
+    def check_lock(self) -> None:
+        """Raises `StoppedError` when the lock that this process held is its own no longer."""
         ...
 
 
@@ -51,6 +82,11 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def shown(self) -> str:
+        """The root as people know it."""
+        return str(self.root)
 
     def read(self, name: str) -> bytes | None:
         """A file's bytes, None when there is no such file."""
@@ -64,14 +100,35 @@ class Folder:
         """Puts a file in place, whole or not at all."""
         write_whole(self.root / name, data)
 
-    def names(self, suffix: str) -> list[str]:
+    def names(self, suffix: str, *, under: str = "") -> list[str]:
         """The names with that ending, in order of name; none where there is no folder."""
-        with disk_errors(f"cannot read {self.root}"):
-            if not self.root.is_dir():
+        folder = self.root / under
+        with disk_errors(f"cannot read {folder}"):
+            if not folder.is_dir():
                 return []
             return sorted(
-                entry.name for entry in self.root.iterdir() if entry.name.endswith(suffix)
+                f"{under}{entry.name}" for entry in folder.iterdir() if entry.name.endswith(suffix)
             )
+
+    def find(self, name: str) -> Entry | None:
+        """What is known of a file, None when there is no such file."""
+        with disk_errors(f"cannot read {self.root / name}"):
+            try:
+                found = (self.root / name).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return Entry(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def fetch(self, name: str, target: Path) -> Entry | None:
+        """Copies a file to the local `target`, whole or not at all; None when there is none."""
+        entry, data = self.find(name), self.read(name)
+        if entry is None or data is None:
+            return None
+        write_whole(target, data)
+        return entry
+
+    def check_lock(self) -> None:
+        """A lock of the operating system is held until it is let go."""
 
     @contextmanager
     def lock(self, since: str) -> Iterator[Holder | None]:
