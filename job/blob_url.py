@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from job.secret import Secret
+
+NO_SAS: Final = Secret("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class BlobUrl:
     account: str
     container: str
     prefix: str = ""
-    sas: Secret = Secret("")
+    sas: Secret = NO_SAS
 
     def __str__(self) -> str:
         """The URL without its SAS, for logs and people."""
