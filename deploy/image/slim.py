@@ -81,6 +81,11 @@ REMOVALS = (
         "sklearn.datasets loads them for tutorials",
         ("sklearn/datasets/data", "sklearn/datasets/images", "sklearn/datasets/descr"),
     ),
+    Removal(  # 0.1
+        "Azure's clients for asyncio",
+        "they need aiohttp; the job's one is the client that blocks",
+        ("azure/**/aio",),
+    ),
     Removal(  # 0.2
         "Arrow's own clients of S3, Google, Azure and HDFS",
         "pyarrow.fs goes on without them; the bulk of them is in libarrow.so and stays",

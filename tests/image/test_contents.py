@@ -163,10 +163,10 @@ REMOVED = {"pyarrow._orc", "aiohttp", "scipy.special.tests"}
 """What nothing imports but what is for it alone: pyarrow.orc, fsspec over HTTP, scipy's makers."""
 NOT_FOR_HERE = re.compile(
     # for other systems
-    r"^(psutil\._ps\w+|click\._winconsole|dateutil\.tz\.?win|joblib\..*_win_reduction"
+    r"^(psutil\._ps\w+|msal_extensions\.(osx|windows)|click\._winconsole|dateutil\.tz\.?win|joblib\..*_win_reduction"
     # want what no wheel brings
-    r"|pyarrow\.(cuda|libarrow_\w+)|numpy\.f2py\._backends\._distutils|tqdm\.\w+(\.slack)?"
-    r"|pandas\.io\.formats\.style(_render)?|__dummy__)$"
+    r"|cffi\._shimmed_dist_utils|msal\.broker|msal_extensions\.libsecret|pyarrow\.(cuda|libarrow_\w+)|numpy\.f2py\._backends\._distutils|tqdm\.\w+(\.slack)?"
+    r"|pandas\.io\.formats\.style(_render)?|__dummy__|images)$"
 )
 
 
