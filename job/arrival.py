@@ -23,7 +23,9 @@ def check_arrived(artifact: Artifact, step: Submit, *, clock: Clock) -> None:
     """
     if step.model.format != "predictions":
         return
-    written, opened = clock.corrected(artifact.modified), step.round.open_time
+    written, opened = artifact.modified, step.round.open_time
+    if artifact.noted_here:
+        written = clock.corrected(written)
     if written < opened:
         raise AwaitedError(
             f"{step.model.artifact} is from {written:%a %d %b %H:%M:%S}, before round "

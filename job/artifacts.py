@@ -4,8 +4,8 @@ reads them.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +13,13 @@ from job.errors import ModelError
 from job.files import disk_errors, sha256_of
 from job.manifest import resolve_inside
 from job.model_spec import ModelSpec
-from job.tree import files_in, tree_sha256
+from job.tree import digest_of, files_in, modules_listing, tree_sha256
 
 Stamp = tuple[tuple[int, int, int], ...]
+
+
+def _for_good() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +30,24 @@ class Artifact:
         sha256: of the file; of a folder as `tree.tree_sha256` has it.
         stamp: tells whether it was replaced since.
         modified: when the newest of its files was written last.
+        noted_here: whether this machine's clock noted that.
+        is_current: whether the place that it was copied from still has it.
     """
 
     path: Path
     sha256: str
     stamp: Stamp
     modified: datetime
+    noted_here: bool = True
+    is_current: Callable[[], bool] = field(default=_for_good, compare=False)
 
     def check_unchanged(self) -> None:
         """Raises `ModelError` when the file is no longer the one that was verified."""
         try:
-            same = _stamp(self.path) == self.stamp
+            same = stamp_of(self.path) == self.stamp
         except OSError:
             same = False
-        if not same:
+        if not same or not self.is_current():
             raise ModelError(
                 f"{self.path.name} was replaced while it was read",
                 hint="copy a new model beside the old one and rename it into place, then run "
@@ -53,9 +61,21 @@ class Artifact:
         if self.path.suffix != ".py":
             return self.sha256
         with disk_errors(f"cannot read {self.path.parent}"):
-            beside = sorted(self.path.parent.rglob("*.py"))
-            digests = "".join(f"{path} {sha256_of(path)}\n" for path in beside)
-        return hashlib.sha256(digests.encode(errors="surrogateescape")).hexdigest()
+            return digest_of(modules_listing(self.path))
+
+
+def artifact_at(path: Path, *, digest: str | None = None) -> Artifact:
+    """What lies at a path now.
+
+    Args:
+        digest: its SHA-256, None to read it for that.
+    """
+    with disk_errors(f"cannot read {path}"):
+        stamp = stamp_of(path)
+        if digest is None:
+            digest = tree_sha256(path) if path.is_dir() else sha256_of(path)
+    newest = max((written for _, _, written in stamp), default=0)
+    return Artifact(path, digest, stamp, datetime.fromtimestamp(newest / 1e9, UTC))
 
 
 class Artifacts:
@@ -68,20 +88,9 @@ class Artifacts:
         """The model's file; raises `ModelError` when it is absent, empty, or not the one pinned."""
         path = resolve_inside(self.root, model.artifact)
         self._check_kind(model, path)
-        with disk_errors(f"cannot read {path}"):
-            stamp = _stamp(path)
-            digest = tree_sha256(path) if path.is_dir() else sha256_of(path)
-        if not sum(size for _, size, _ in stamp):
-            raise ModelError(f"{model.artifact} is empty", hint="was its copy interrupted?")
-        if model.sha256 is not None and digest != model.sha256:
-            raise ModelError(
-                f"{model.artifact} is not the file that the manifest pins",
-                f"its sha256 is {digest}",
-                f"the manifest says {model.sha256}",
-                hint="put the right file there, or correct sha256 if the new one is meant",
-            )
-        newest = max(written for _, _, written in stamp)
-        return Artifact(path, digest, stamp, datetime.fromtimestamp(newest / 1e9, UTC))
+        artifact = artifact_at(path)
+        check_pinned(model, artifact)
+        return artifact
 
     def _check_kind(self, model: ModelSpec, path: Path) -> None:
         if path.is_dir():
@@ -102,6 +111,27 @@ class Artifacts:
         return f"beside it lie: {', '.join(names)}" if names else "its folder is empty"
 
 
-def _stamp(path: Path) -> Stamp:
+def check_pinned(model: ModelSpec, artifact: Artifact) -> None:
+    """Raises `ModelError` for an artifact that is empty or is not what the manifest pins."""
+    if not sum(size for _, size, _ in artifact.stamp):
+        raise ModelError(f"{model.artifact} is empty", hint="was its copy interrupted?")
+    if model.sha256 is not None and artifact.sha256 != model.sha256:
+        raise ModelError(
+            f"{model.artifact} is not the file that the manifest pins",
+            f"its sha256 is {artifact.sha256}",
+            f"the manifest says {model.sha256}",
+            hint="put the right file there, or correct sha256 if the new one is meant",
+        )
+    if model.modules is not None and (found := artifact.code_sha256()) != model.modules:
+        raise ModelError(
+            f"the modules beside {model.artifact} are not those that the manifest pins",
+            f"the digest of what is there is {found}",
+            f"the manifest says {model.modules}",
+            hint="put the right modules there; or correct `modules`, or leave it out",
+        )
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What changes when a file, or one in a folder, is replaced."""
     found = [one.stat() for one in (files_in(path) if path.is_dir() else [path])]
     return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in found)

@@ -94,6 +94,8 @@ class ModelSpec:
         artifact: under the models root, and not climbing out of it as far as text can tell; a
             folder for some models of format `python`.
         sha256: 64 lower-case hex digits; None: not pinned.
+        modules: the digest of a single .py file and the modules beside it, as `tree` lists them;
+            None: not pinned.
         features: None: what the artifact itself knows.
         data_version: such as `v5.3`.
         data_lag: days by which the data of a Signals model are older than the round's.
@@ -109,6 +111,7 @@ class ModelSpec:
     format: Format
     tournament: Tournament = "classic"
     sha256: str | None = None
+    modules: str | None = None
     features: Features | None = None
     data_version: str = "v5.3"
     data_lag: int = 0

@@ -29,10 +29,17 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of a file without reading it: bytes, and when it was written last."""
+    """What is known of a file without reading it.
+
+    Attributes:
+        size: in bytes.
+        modified: when it was written last, by the store's clock.
+        tag: another one as soon as another file has taken its place; times are too coarse for that.
+    """
 
     size: int
     modified: datetime
+    tag: str = ""
 
 
 class Store(Protocol):
@@ -117,7 +124,8 @@ class Folder:
                 found = (self.root / name).stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return Entry(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+        tag = f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
+        return Entry(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC), tag)
 
     def fetch(self, name: str, target: Path) -> Entry | None:
         """Copies a file to the local `target`, whole or not at all; None when there is none."""

@@ -229,6 +229,18 @@ def test_a_manifest_that_is_not_valid_is_told_as_by_every_command(
     assert "perhaps you meant 'models'" in capsys.readouterr().err
 
 
+def test_a_file_that_is_exchanged_takes_its_pinned_modules_with_it(run: Run, home: Path) -> None:
+    code = "def predict(live):\n    return live.iloc[:, -1].rank(pct=True).to_frame('prediction')\n"
+    (home / "m.py").write_text(code)
+    path = home / "models" / "models_manifest.yaml"
+    entry = f"{{name: teal, artifact: old.py, modules: {'ab' * 32}, priority: 3}}"
+    path.write_text(f"version: 1\nmodels:\n  - {entry}\n")
+    assert run("add", "m.py", "--name", "teal", "--replace") == Exit.OK
+    (model,) = manifest(home).models
+    assert (model.modules, model.priority) == (None, 3)
+    assert "modules" not in path.read_text()
+
+
 def test_one_name_in_two_tournaments_is_two_models(
     run: Run, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from job.artifacts import Artifacts
 from job.errors import Exit, ModelError
 from job.model_spec import ModelSpec
+from job.tree import digest_of, modules_listing
 from tests.builders import a_model
 from tests.models_root import root
 
@@ -157,6 +158,44 @@ def test_a_module_beside_a_single_file_counts_as_its_code(root: Path) -> None:
     after = Artifacts(root).get(python_model("gadwall", ".py"))
     assert after.sha256 == before.sha256
     assert after.code_sha256() != code
+
+
+def with_modules(root: Path) -> tuple[Path, str]:
+    """A file of code with modules beside it, and what a shell prints of them."""
+    folder = root / "smew"
+    (folder / "parts").mkdir(parents=True)
+    for name in ("smew.py", "ranks.py", "parts/__init__.py"):
+        (folder / name).write_text(f"x = {name!r}\n")
+    (folder / "notes.txt").write_text("no module")
+    command = "find . -name '*.py' | LC_ALL=C sort | xargs sha256sum | sha256sum"
+    shell = subprocess.run(command, shell=True, cwd=folder, capture_output=True, check=True)
+    return folder, shell.stdout.split()[0].decode()
+
+
+def smew(**more: Any) -> ModelSpec:
+    return a_model("smew", artifact=PurePosixPath("smew/smew.py"), format="python", **more)
+
+
+def test_modules_beside_a_file_are_verified_with_it(root: Path) -> None:
+    folder, digest = with_modules(root)
+    artifact = Artifacts(root).get(smew(modules=digest))
+    assert artifact.code_sha256() == digest
+    (folder / "parts" / "__init__.py").write_text("x = 0\n")
+    with pytest.raises(ModelError, match=r"modules beside smew/smew\.py are not those") as caught:
+        Artifacts(root).get(smew(modules=digest))
+    assert digest in str(caught.value)
+    assert Artifacts(root).get(smew()).sha256 == artifact.sha256
+
+
+def test_what_is_no_module_of_the_users_changes_nothing(root: Path) -> None:
+    folder, digest = with_modules(root)
+    for name in ("__pycache__/a.py", ".git/b.py", "env/pyvenv.cfg", "env/lib/c.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("y = 1\n")
+    assert Artifacts(root).get(smew()).code_sha256() == digest
+    moved = root / "elsewhere"
+    folder.rename(moved)
+    assert digest_of(modules_listing(moved / "smew.py")) == digest
 
 
 def test_an_artifact_knows_when_it_was_written(root: Path) -> None:

@@ -53,7 +53,7 @@ class TestExample:
         manifest = read_manifest(EXAMPLE)
         assert manifest.path == str(EXAMPLE)
         assert manifest.sha256 == hashlib.sha256(EXAMPLE.read_bytes()).hexdigest()
-        assert len({model.name for model in manifest.models}) == len(manifest.models) == 6
+        assert len({model.name for model in manifest.models}) == len(manifest.models) == 7
 
     def test_shows_every_key_a_comment_beside_it(self) -> None:
         lines = EXAMPLE.read_text().splitlines()

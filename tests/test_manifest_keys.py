@@ -64,6 +64,12 @@ def test_a_key_with_nothing_behind_it_counts_as_omitted(line: str) -> None:
     assert load_one("artifact: a.pkl", line) == load_one("artifact: a.pkl")
 
 
+def test_the_modules_beside_a_file_of_code_are_pinned_by_a_digest() -> None:
+    assert load_one("artifact: m.py", f"modules: {'AB' * 32}").modules == "ab" * 32
+    (fault,) = faults("version: 1\nmodels: [{name: a, artifact: m.py, modules: [x.py]}]")
+    assert "models[0].modules: must be text, not a list" in fault
+
+
 def test_a_neutralization_is_whole_unless_it_says_otherwise() -> None:
     spec = load_one("artifact: a.pkl", "neutralize: {features: medium}")
     assert spec.neutralize == Neutralize(FeatureSet("medium"), 1.0)
@@ -145,6 +151,12 @@ class TestKeysThatDoNotGoTogether:
                 "limits.max_churn: Numerai counts the churn of Signals only",
             ),
             ("artifact: m.pkl, tournament: crypto, data_lag: 1", "data_lag: only Signals"),
+            (
+                f"artifact: m.pkl, modules: {'ab' * 32}",
+                "modules: only a single .py file of format python has modules",
+            ),
+            (f"artifact: m/, modules: {'ab' * 32}", "modules: only a single .py file"),
+            (f"artifact: m.py, format: pickle, modules: {'ab' * 32}", "modules: only a single"),
             ("artifact: m.v2", "format: none is known for 'm.v2'; give pickle, "),
         ],
     )

@@ -35,7 +35,7 @@ FLAGS: Final = {
     "memory": "--memory",
 }
 FIRST: Final = ("name", "tournament", "artifact", "sha256", "format", "runtime", "features")
-OF_THE_FILE: Final = {"artifact", "sha256", "enabled"}
+OF_THE_FILE: Final = {"artifact", "sha256", "modules", "enabled"}
 EMPTY: Final = b"version: 1\nmodels: []\n"
 ELSEWHERE: Final = "another program is to write it under the models root for every round"
 PLACE: Final = re.compile(r"flags:\d+: models\[\d+\](?:\.([a-z0-9_.]+))?(?:\[\d+\])*: (.*)", re.S)

@@ -166,6 +166,10 @@ def _misplaced_keys(entry: _Entry) -> Iterator[tuple[Place, str]]:
             entry.format == "predictions",
             "a finished prediction file is given none; leave the key out",
         ),
+        ("modules",): (
+            entry.format not in (None, "python") or not _is_code(entry.artifact),
+            "only a single .py file of format python has modules beside it",
+        ),
         ("env",): (
             entry.format not in (None, "python"),
             "only a model of format python is given secrets",
@@ -184,6 +188,11 @@ def _misplaced_keys(entry: _Entry) -> Iterator[tuple[Place, str]]:
         value = (limits if place[0] == "limits" else entry.keys).get(place[-1])
         if misplaced and value not in (None, [], 0):
             yield (*entry.place, *place), sentence
+
+
+def _is_code(artifact: str | None) -> bool:
+    """Whether it is a single file of code, as far as that is known."""
+    return artifact is None or artifact.endswith(".py")
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -85,6 +85,7 @@ class Model(Defaults):
     name: Annotated[str, PlainValidator(values.name)]
     artifact: Annotated[PurePosixPath, PlainValidator(values.artifact)]
     sha256: Annotated[str | None, PlainValidator(values.sha256)] = None
+    modules: Annotated[str | None, PlainValidator(values.sha256)] = None
     format: Annotated[Format | None, PlainValidator(values.omissible(values.model_format))] = None
     data_lag: Annotated[int, PlainValidator(values.days)] = 0
     env: Annotated[tuple[str, ...], PlainValidator(values.variables)] = ()
