@@ -28,6 +28,8 @@ def counted(count: int, noun: str) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """`a`, `a and b` or `a, b and c`."""
+    """`a`, `a and b` or `a, b and c`; empty for none."""
+    if not words:
+        return ""
     *former, last = words
     return f"{', '.join(former)} and {last}" if former else last

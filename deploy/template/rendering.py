@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from deploy.template.part import Frame, Part
 from deploy.template.rights import identity_parts, right_parts
 from deploy.template.storage import storage_parts
 from deploy.template.workflows import workflow_parts
+from deploy.triggers import Webhook
 
 SCHEMA: Final = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 MANAGEMENT_URL: Final = "https://management.azure.com"
@@ -30,11 +31,14 @@ class Template:
 
     Attributes:
         declared: the template's parameters.
+        unused: what the same deployment would have beside with other triggers: what may be left
+            from before.
         resources: by id, in the order of the pieces, without `dependsOn`.
         needs: for each id, the ids that must be there before.
     """
 
     pieces: tuple[Piece, ...]
+    unused: tuple[Piece, ...]
     declared: Mapping[str, Any]
     resources: Mapping[str, Mapping[str, Any]]
     needs: Mapping[str, tuple[str, ...]]
@@ -65,6 +69,7 @@ class Template:
         wanted = {resource_id.lower() for resource_id in ids}
         return Template(
             pieces=tuple(piece for piece in self.pieces if piece.id.lower() in wanted),
+            unused=self.unused,
             declared=self.declared,
             resources={
                 i: resource for i, resource in self.resources.items() if i.lower() in wanted
@@ -103,6 +108,7 @@ def render(
     parts = list(_parts(frame))
     return Template(
         pieces=tuple(_piece(part, secrets_tag) for part in parts),
+        unused=tuple(_piece(part, None) for part in _unused(frame, parts)),
         declared=declared(settings),
         resources={part.id: _resource(part, settings) for part in parts},
         needs={part.id: part.needs for part in parts},
@@ -117,6 +123,14 @@ def _parts(frame: Frame) -> Iterator[Part]:
     starting = tuple(part.id for part in rights if part.principal == frame.names.starter)
     yield from (*identities, *storage, group, *rights)
     yield from workflow_parts(frame, (group.id, *starting))
+
+
+def _unused(frame: Frame, parts: Collection[Part]) -> Iterator[Part]:
+    called = replace(frame.settings, triggers=(Webhook(),))
+    ids = {part.id for part in parts}
+    for part in _parts(replace(frame, settings=called, names=Names(called))):
+        if part.id not in ids:
+            yield part
 
 
 def _piece(part: Part, secrets_tag: str | None) -> Piece:

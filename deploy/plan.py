@@ -1,0 +1,193 @@
+"""Pure: what there is to be, and what there is -> what is to be done, each step with a sentence.
+
+`plan` prints these steps and `apply` carries out the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from deploy.pieces import TAGGED, Found, Kind, Piece
+from deploy.words import listed
+from job.errors import UsageError
+
+MADE_ANEW: Final = frozenset({Kind.GROUP, Kind.WORKFLOW})
+"""Kinds that hold nothing of their own: to move one, it is deleted and created."""
+FORMER: Final = (Kind.WORKFLOW, Kind.ASSIGNMENT, Kind.ROLE, Kind.IDENTITY)
+"""What is deleted when nothing asks for it any more, in this order: a role that is assigned cannot
+be deleted.
+"""
+IN_PLACE: Final = frozenset({"state"})
+"""Facts of a container group or a workflow that can be changed without making it anew."""
+
+
+class Action(StrEnum):
+    """What a step does."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    REPLACE = "replace"
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do, or to leave as it is.
+
+    Attributes:
+        sentence: what is done and why, without a full stop.
+        starts: whether the job starts at once because of it.
+        piece: what is to be there afterwards; None where nothing is.
+    """
+
+    action: Action
+    kind: Kind
+    name: str
+    id: str
+    api_version: str
+    sentence: str
+    starts: bool = False
+    piece: Piece | None = None
+
+
+def decide(
+    pieces: Iterable[Piece], found: Mapping[str, Found], former: Iterable[Found] = ()
+) -> tuple[Step, ...]:
+    """A step for each piece, in their order, then those for what is there no longer needed.
+
+    Args:
+        found: what there is under the ids of the pieces, by id in any case of letters.
+        former: what there is with this job's tag, or under the ids of `Template.unused`; what the
+            pieces name as well is passed over.
+
+    Raises:
+        UsageError: what is there under a piece's name belongs to others, or cannot be moved to
+            the region asked for; it names all such conflicts.
+    """
+    wanted = list(pieces)
+    there = {resource_id.lower(): thing for resource_id, thing in found.items()}
+    if conflicts := list(_conflicts(wanted, there)):
+        raise UsageError("what is there is in the way; nothing was changed", conflicts)
+    ids = {piece.id.lower() for piece in wanted}
+    left = {thing.id.lower(): thing for thing in former if thing.id.lower() not in ids}
+    deleted = [thing for thing in left.values() if thing.kind in FORMER]
+    deleted.sort(key=lambda thing: (FORMER.index(thing.kind), thing.name))
+    return (*(_step(piece, there) for piece in wanted), *map(_delete, deleted))
+
+
+def nothing_to_change(steps: Iterable[Step]) -> bool:
+    """Whether everything is as it is to be."""
+    return all(step.action is Action.KEEP for step in steps)
+
+
+def to_delete(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps that begin with a deletion, in the order to delete in."""
+    return tuple(step for step in steps if step.action in {Action.REPLACE, Action.DELETE})
+
+
+def to_deploy(steps: Iterable[Step]) -> tuple[str, ...]:
+    """The ids for `Template.only`."""
+    deployed = {Action.CREATE, Action.CHANGE, Action.REPLACE}
+    return tuple(step.id for step in steps if step.action in deployed)
+
+
+def _conflicts(pieces: Iterable[Piece], there: Mapping[str, Found]) -> Iterator[str]:
+    for piece in pieces:
+        thing = there.get(piece.id.lower())
+        if thing is None or piece.kind not in TAGGED:
+            continue
+        label = f"{piece.kind} {piece.name}"
+        if thing.owner is None:
+            instead = "take another `name`"
+            if piece.kind is Kind.STORAGE:
+                instead = "set `storage: {create: false}` to use it as it is, or take another name"
+            yield f"{label}: was not made by this tool; {instead}"
+        elif piece.kind not in MADE_ANEW and "region" in _differences(piece, thing):
+            region = thing.facts["region"]
+            yield f"{label}: is in {region} and cannot be moved; set `location: {region}`"
+
+
+def _step(piece: Piece, there: Mapping[str, Found]) -> Step:
+    thing = there.get(piece.id.lower())
+    if thing is None:
+        return _of(piece, Action.CREATE, f"create {_label(piece)} ({piece.words})")
+    if piece.kind is Kind.ASSIGNMENT:
+        return _assignment_step(piece, thing, there)
+    differences = _differences(piece, thing)
+    spelt = listed([f"{name} {old} becomes {new}" for name, (old, new) in differences.items()])
+    if piece.kind in MADE_ANEW and set(differences) - IN_PLACE:
+        why = f"{spelt}: Azure cannot change that in place, so it is deleted and created"
+        return _of(piece, Action.REPLACE, f"replace {_label(piece)}: {why}", thing)
+    reasons = [reason for reason in (spelt, *_tag_reasons(piece, thing)) if reason]
+    if reasons:
+        why = listed(reasons)
+        return _of(piece, Action.CHANGE, f"change {_label(piece)}: {why} ({piece.words})", thing)
+    return _of(piece, Action.KEEP, f"keep {_label(piece)} ({piece.words})")
+
+
+def _assignment_step(piece: Piece, thing: Found, there: Mapping[str, Found]) -> Step:
+    """A role assignment cannot be changed, and one that an identity left behind is in the way of
+    the next identity of that name.
+    """
+    identity = (piece.principal or "").lower()
+    principal: str | None = identity
+    if identity.startswith("/"):
+        principal = there[identity].principal_id if identity in there else None
+    if principal is None or (thing.principal_id or "").lower() != principal.lower():
+        why = "it is for an identity that is there no longer"
+        return _of(piece, Action.REPLACE, f"replace {_label(piece)}: {why}")
+    if _differences(piece, thing):
+        return _of(piece, Action.REPLACE, f"replace {_label(piece)}: it gives another role")
+    return _of(piece, Action.KEEP, f"keep {_label(piece)} ({piece.words})")
+
+
+def _differences(piece: Piece, thing: Found) -> dict[str, tuple[str, str]]:
+    return {
+        name: (thing.facts.get(name, "nothing"), wanted)
+        for name, wanted in piece.facts.items()
+        if thing.facts.get(name, "nothing").lower() != wanted.lower()
+    }
+
+
+def _tag_reasons(piece: Piece, thing: Found) -> Iterator[str]:
+    if piece.config != thing.config:
+        yield "it was made from another configuration"
+    if piece.secrets is not None and piece.secrets != thing.secrets:
+        yield "the secrets are others"
+
+
+def _delete(thing: Found) -> Step:
+    return Step(
+        action=Action.DELETE,
+        kind=thing.kind,
+        name=thing.name,
+        id=thing.id,
+        api_version=thing.api_version,
+        sentence=f"delete {thing.kind} {thing.name}: deploy.yaml does not ask for it any more",
+    )
+
+
+def _of(piece: Piece, action: Action, sentence: str, thing: Found | None = None) -> Step:
+    starts = piece.kind is Kind.GROUP and action is not Action.KEEP
+    if starts:
+        sentence += "; the job starts at once"
+    if starts and thing is not None and thing.running:
+        sentence += ", and the run that is under way is broken off"
+    return Step(
+        action=action,
+        kind=piece.kind,
+        name=piece.name,
+        id=piece.id,
+        api_version=piece.api_version,
+        sentence=sentence,
+        starts=starts,
+        piece=piece,
+    )
+
+
+def _label(piece: Piece) -> str:
+    return f"{piece.kind} {piece.name}"
