@@ -1,0 +1,69 @@
+"""`push --prune`: what no kept manifest names is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from deploy.push.history import WITHDRAWN, Kept, history_of
+from deploy.push.names import OBJECTS
+from deploy.push.needs import needed, notes_on
+from deploy.push.parallel import for_each
+from deploy.push.pushing import alone
+from deploy.push.shelf import Shelf
+from job.clock import Clock
+
+KEPT: Final = 10
+"""Manifests that can still be returned to."""
+YOUNG: Final = timedelta(days=1)
+"""What is younger may belong to a push that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed, or would be: names, and the bytes of the objects."""
+
+    objects: tuple[str, ...]
+    manifests: tuple[str, ...]
+    size: int
+
+
+def prune(shelf: Shelf, *, manifest: str, clock: Clock, dry_run: bool) -> Pruned:
+    """Removes old manifests but the last `KEPT`, then the objects that none of these needs.
+
+    Raises `UsageError` for a kept manifest that is not understood: nothing is removed.
+    """
+    if dry_run:
+        return _doomed(shelf, manifest, clock)
+    with alone(shelf, clock):
+        pruned = _doomed(shelf, manifest, clock)
+        # Manifests first: none that is still there lacks anything.
+        for_each(shelf.delete, pruned.manifests)
+        shelf.check_lock()
+        for_each(shelf.delete, pruned.objects)
+    return pruned
+
+
+def _doomed(shelf: Shelf, manifest: str, clock: Clock) -> Pruned:
+    history = history_of(shelf)
+    old, kept = history[:-KEPT], history[-KEPT:]
+    there = frozenset(shelf.names("", under=OBJECTS))
+    wanted = frozenset[str]()
+    for name in (manifest, *(entry.name for entry in kept)):
+        text = shelf.read(name)
+        if text is not None:
+            wanted |= needed(shelf, text, there=there, source=name)
+    found = for_each(shelf.find, sorted(there - wanted - notes_on(wanted)))
+    sizes = {
+        name: entry.size
+        for name, entry in zip(sorted(there - wanted - notes_on(wanted)), found, strict=True)
+        if entry is not None and clock.now() - entry.modified > YOUNG
+    }
+    return Pruned(tuple(sizes), _with_marks(old), sum(sizes.values()))
+
+
+def _with_marks(old: Sequence[Kept]) -> tuple[str, ...]:
+    marks = [f"{kept.name}{WITHDRAWN}" for kept in old if kept.withdrawn]
+    return (*(kept.name for kept in old), *marks)
