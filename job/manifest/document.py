@@ -57,15 +57,21 @@ class Document:
         return self.lines.get(place, 1)
 
 
-def read_yaml(text: str | bytes) -> Document:
+def read_yaml(text: str | bytes, *, kind: str = "manifest", begins: str = "version: 1") -> Document:
     """The one document that `text` holds.
+
+    Args:
+        kind: what messages call such a text.
+        begins: how one begins.
 
     Raises:
         UnreadableError: empty, not YAML, not UTF-8, larger than 1 MiB, or without end.
     """
+    if len(text) > MAX_BYTES:
+        raise UnreadableError(f"larger than 1 MiB, which no {kind} is")
     root = _compose(text)
     if root is None:
-        raise UnreadableError("empty; a manifest begins with `version: 1`")
+        raise UnreadableError(f"empty; a {kind} begins with `{begins}`")
     document = Document()
     document.value = _Walk(document).value(root, ())
     return document
@@ -89,8 +95,6 @@ def _compose(text: str | bytes) -> Node | None:
 
 
 def _decode(text: str | bytes) -> str:
-    if len(text) > MAX_BYTES:
-        raise UnreadableError("larger than 1 MiB, which no manifest is")
     if isinstance(text, str):
         return text.removeprefix("\ufeff")
     try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from job.manifest.consistency import consistency_faults
+from job.manifest.consistency import Fault, consistency_faults
 from job.manifest.document import Document, Place
 from job.manifest.schema import Defaults, Guard, Limits, Model, Neutralize, Schema
 from job.manifest.values import shown
@@ -33,16 +34,29 @@ NESTED: Final[dict[str | int, type[BaseModel]]] = {
 
 def render_faults(document: Document, error: ValidationError | None, *, source: str) -> list[str]:
     """All faults of a manifest: of its YAML, its keys and values, and what they say together."""
-    found = [*document.faults]
-    if error is not None:
-        for detail in error.errors(include_url=False):
-            place = tuple(step for step in detail["loc"] if step != "[key]")
-            found.append((document.line_of(place), place, _sentence(detail)))
-    found.extend(consistency_faults(document))
-    found.sort(key=lambda fault: fault[0])
-    rendered = [_render(source, *fault) for fault in found[:MAX_FAULTS]]
-    more = len(found) - len(rendered)
-    return [*rendered, f"and {more:,} more"] if more else rendered
+    found = [*document.faults, *schema_faults(document, error, unknown_key=_unknown_key)]
+    return rendered([*found, *consistency_faults(document)], source=source)
+
+
+def schema_faults(
+    document: Document, error: ValidationError | None, *, unknown_key: Callable[[Place], str]
+) -> Iterator[Fault]:
+    """What pydantic found wrong with the values of a document.
+
+    Args:
+        unknown_key: the sentence for a key that nothing reads.
+    """
+    for detail in error.errors(include_url=False) if error is not None else ():
+        place = tuple(step for step in detail["loc"] if step != "[key]")
+        yield document.line_of(place), place, _sentence(detail, unknown_key)
+
+
+def rendered(faults: Iterable[Fault], *, source: str) -> list[str]:
+    """Faults as `source:line: place: sentence`, in the order of the file, at most `MAX_FAULTS`."""
+    found = sorted(faults, key=lambda fault: fault[0])
+    lines = [_render(source, *fault) for fault in found[:MAX_FAULTS]]
+    more = len(found) - len(lines)
+    return [*lines, f"and {more:,} more"] if more else lines
 
 
 def _render(source: str, line: int, place: Place, sentence: str) -> str:
@@ -58,9 +72,9 @@ def _spelt(place: Place) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def _sentence(detail: ErrorDetails) -> str:
+def _sentence(detail: ErrorDetails, unknown_key: Callable[[Place], str]) -> str:
     if detail["type"] == "extra_forbidden":
-        return _unknown_key(detail["loc"])
+        return unknown_key(detail["loc"])
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     return SENTENCES.get(detail["type"], detail["msg"]).format(shown(detail["input"]))
