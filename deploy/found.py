@@ -104,14 +104,13 @@ def _assignment(body: Body, properties: Body) -> dict[str, str]:
 
 def _group(body: Body, properties: Body) -> dict[str, str]:
     requests = properties["containers"][0]["properties"]["resources"]["requests"]
-    identities = (body.get("identity") or {}).get("userAssignedIdentities") or {}
     return {
         "region": _region(body),
         "OS": str(properties["osType"]),
         "restart policy": str(properties.get("restartPolicy") or "Always"),
         "vCPU": f"{requests['cpu']:g}",
         "memory in GB": f"{requests['memoryInGB']:g}",
-        "identity": ", ".join(sorted(identity.lower() for identity in identities)),
+        "identity": _identities(body),
     }
 
 
@@ -120,7 +119,13 @@ def _state(properties: Body) -> str:
 
 
 def _workflow(body: Body, properties: Body) -> dict[str, str]:
-    return {"region": _region(body), "state": str(properties.get("state") or "Enabled")}
+    state = str(properties.get("state") or "Enabled")
+    return {"region": _region(body), "state": state, "identity": _identities(body)}
+
+
+def _identities(body: Body) -> str:
+    identities = (body.get("identity") or {}).get("userAssignedIdentities") or {}
+    return ", ".join(sorted(identity.lower() for identity in identities))
 
 
 def _on(value: object) -> str:

@@ -54,6 +54,11 @@ class Piece:
     facts: Mapping[str, str] = field(default_factory=dict)
     principal: str | None = None
 
+    @property
+    def scope(self) -> str:
+        """The id of what a role assignment is on; of anything else, the id of its surroundings."""
+        return self.id.rpartition("/providers/")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:

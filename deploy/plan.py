@@ -14,14 +14,17 @@ from deploy.pieces import TAGGED, Found, Kind, Piece
 from deploy.words import listed
 from job.errors import UsageError
 
-MADE_ANEW: Final = frozenset({Kind.GROUP, Kind.WORKFLOW})
-"""Kinds that hold nothing of their own: to move one, it is deleted and created."""
+MADE_ANEW: Final = {
+    Kind.GROUP: frozenset({"region", "OS", "restart policy", "vCPU", "memory in GB", "identity"}),
+    Kind.WORKFLOW: frozenset({"region"}),
+}
+"""Facts that Azure does not change in place, of what holds nothing of its own: it is deleted and
+created.
+"""
 FORMER: Final = (Kind.WORKFLOW, Kind.ASSIGNMENT, Kind.ROLE, Kind.IDENTITY)
 """What is deleted when nothing asks for it any more, in this order: a role that is assigned cannot
 be deleted.
 """
-IN_PLACE: Final = frozenset({"state"})
-"""Facts of a container group or a workflow that can be changed without making it anew."""
 
 
 class Action(StrEnum):
@@ -76,7 +79,8 @@ def decide(
     left = {thing.id.lower(): thing for thing in former if thing.id.lower() not in ids}
     deleted = [thing for thing in left.values() if thing.kind in FORMER]
     deleted.sort(key=lambda thing: (FORMER.index(thing.kind), thing.name))
-    return (*(_step(piece, there) for piece in wanted), *map(_delete, deleted))
+    steps = _with_consequences([_step(piece, there) for piece in wanted])
+    return (*steps, *map(_delete, deleted))
 
 
 def nothing_to_change(steps: Iterable[Step]) -> bool:
@@ -119,7 +123,7 @@ def _step(piece: Piece, there: Mapping[str, Found]) -> Step:
         return _assignment_step(piece, thing, there)
     differences = _differences(piece, thing)
     spelt = listed([f"{name} {old} becomes {new}" for name, (old, new) in differences.items()])
-    if piece.kind in MADE_ANEW and set(differences) - IN_PLACE:
+    if set(differences) & MADE_ANEW.get(piece.kind, frozenset()):
         why = f"{spelt}: Azure cannot change that in place, so it is deleted and created"
         return _of(piece, Action.REPLACE, f"replace {_label(piece)}: {why}", thing)
     reasons = [reason for reason in (spelt, *_tag_reasons(piece, thing)) if reason]
@@ -127,6 +131,24 @@ def _step(piece: Piece, there: Mapping[str, Found]) -> Step:
         why = listed(reasons)
         return _of(piece, Action.CHANGE, f"change {_label(piece)}: {why} ({piece.words})", thing)
     return _of(piece, Action.KEEP, f"keep {_label(piece)} ({piece.words})")
+
+
+def _with_consequences(steps: list[Step]) -> Iterator[Step]:
+    """The steps, with what follows for some from others: an identity that is made anew is another
+    one, and role assignments go with the container group that they are on.
+    """
+    anew = {step.id.lower() for step in steps if step.action in {Action.CREATE, Action.REPLACE}}
+    for step in steps:
+        piece = step.piece
+        if piece is None or step.action not in {Action.KEEP, Action.CHANGE}:
+            yield step
+        elif piece.facts.get("identity", "") in anew:
+            action = Action.REPLACE if piece.kind is Kind.GROUP else Action.CHANGE
+            yield _of(piece, action, f"{action} {_label(piece)}: its identity is made anew")
+        elif piece.kind is Kind.ASSIGNMENT and piece.scope.lower() in anew:
+            yield _of(piece, Action.CREATE, f"create {_label(piece)} ({piece.words})")
+        else:
+            yield step
 
 
 def _assignment_step(piece: Piece, thing: Found, there: Mapping[str, Found]) -> Step:

@@ -108,5 +108,9 @@ def _workflow(
             "properties": {"state": "Enabled", "definition": definition},
         },
         needs=(frame.names.starter, *needs),
-        facts={"region": frame.settings.location, "state": "Enabled"},
+        facts={
+            "region": frame.settings.location,
+            "state": "Enabled",
+            "identity": frame.names.starter.lower(),
+        },
     )
