@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
@@ -86,35 +86,34 @@ def grids(schedule: Schedule) -> tuple[Grid, ...]:
 
 def starts_a_week(triggers: Iterable[Trigger]) -> int:
     """How often the schedules start the job in a week; two at one moment start it once."""
-    return len({start for start, _ in _week(triggers)})
+    return len(_week(triggers))
 
 
 def starts_between(
     triggers: Iterable[Trigger], begin: datetime, end: datetime
-) -> tuple[tuple[datetime, float], ...]:
-    """Each start of a schedule with `begin <= start < end`, in order, and the seconds it waits."""
-    week = tuple(_week(triggers))
+) -> tuple[datetime, ...]:
+    """The moments with `begin <= moment < end` at which a schedule starts the job, in order."""
+    week = _week(triggers)
     monday = A_MONDAY + (begin - A_MONDAY) // WEEK * WEEK
     found = []
     while monday < end:
-        found += [(monday + offset, wait) for offset, wait in week]
+        found += [monday + offset for offset in week]
         monday += WEEK
-    return tuple(sorted(start for start in found if begin <= start[0] < end))
+    return tuple(sorted(start for start in found if begin <= start < end))
 
 
 def next_start(triggers: Iterable[Trigger], now: datetime) -> datetime | None:
     """The first start of a schedule after `now`; None where there is no schedule."""
     after = now + timedelta(microseconds=1)
-    return next((start for start, _ in starts_between(triggers, after, after + WEEK)), None)
+    return next(iter(starts_between(triggers, after, after + WEEK)), None)
 
 
-def _week(triggers: Iterable[Trigger]) -> Iterator[tuple[timedelta, float]]:
-    """Each start as the span since Monday 00:00, and the seconds it waits."""
-    for trigger in triggers:
-        if isinstance(trigger, Schedule):
-            for day in trigger.days:
-                for moment in trigger.at:
-                    offset = timedelta(
-                        days=DAYS.index(day), hours=moment.hour, minutes=moment.minute
-                    )
-                    yield offset, trigger.wait
+def _week(triggers: Iterable[Trigger]) -> set[timedelta]:
+    """Each start as the span since Monday 00:00."""
+    return {
+        timedelta(days=DAYS.index(day), hours=moment.hour, minutes=moment.minute)
+        for trigger in triggers
+        if isinstance(trigger, Schedule)
+        for day in trigger.days
+        for moment in trigger.at
+    }

@@ -1,0 +1,150 @@
+"""The job's variables in deploy.yaml, and what its keys say together.
+
+Read from the plain values, for such a fault is to be told whatever else is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from deploy import values
+from deploy.images import ACR, parse_image
+from deploy.settings import TOKEN
+from deploy.words import duration
+from job.manifest.consistency import Fault
+from job.manifest.document import Document, Place
+from job.manifest.values import shown
+from job.units import parse_duration, perhaps
+from job.variables import VARIABLES, Variable
+
+BY_DEPLOY: Final = {
+    "NUMERAI_MODELS_DIR": "is the container `models` of the storage account",
+    "NUMERAI_RUNS_DIR": "is the container `runs` of the storage account",
+    "NUMERAI_EXIT_ZERO": "is true here, for the platform restarts what ends otherwise",
+}
+"""Variables that a deployment sets itself, and why."""
+IN_NO_FILE: Final = (
+    "is a secret and belongs in no file; set it in the environment, or wait to be asked"
+)
+ELSEWHERE: Final = (*BY_DEPLOY, *TOKEN, *(f"{name}_FILE" for name in TOKEN))
+_TABLE: Final = {variable.name: variable for variable in VARIABLES}
+
+
+def consistency_faults(document: Document) -> Iterator[Fault]:
+    """What is wrong with the job's variables, and with keys that contradict each other."""
+    whole = document.value if isinstance(document.value, dict) else {}
+    for place, what in (
+        *_setting_faults(whole),
+        *_secret_faults(whole),
+        *_trigger_faults(whole),
+        *_image_faults(whole),
+    ):
+        yield document.line_of(place), place, what
+
+
+def setting_text(value: object) -> str:
+    """A variable's value as the environment has it.
+
+    Raises:
+        ValueError: it is no plain value, or none at all.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float) or value == "":
+        raise ValueError(f"must be a plain value, not {shown(value or None)}")
+    return str(value).strip()
+
+
+def _setting_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    settings = whole.get("settings")
+    for name, value in settings.items() if isinstance(settings, dict) else ():
+        try:
+            _check_setting(name, value, _longest_wait(whole))
+        except ValueError as error:
+            yield ("settings", name), str(error)
+
+
+def _check_setting(name: str, value: object, wait: float) -> None:
+    if name in BY_DEPLOY:
+        raise ValueError(f"is set by the deployment: it {BY_DEPLOY[name]}")
+    if name in ELSEWHERE:
+        raise ValueError(IN_NO_FILE)
+    variable = _TABLE.get(name)
+    if variable is None:
+        known = [known for known in _TABLE if known not in BY_DEPLOY]
+        near = perhaps(name.upper(), known) or "; a model's own variable belongs under `secrets`"
+        raise ValueError(f"is none of the job's variables{near}")
+    _check_value(variable, setting_text(value), wait)
+
+
+def _check_value(variable: Variable, given: str, wait: float) -> None:
+    if "://" in given and "?" in given:
+        raise ValueError(
+            f"a URL with a query may carry a signature; name {variable.name} under `secrets` "
+            "instead, and set it in the environment"
+        )
+    parsed = variable.parse(given)
+    if variable.name == "NUMERAI_WAIT" and parsed != wait:
+        raise ValueError(
+            f"{given} contradicts the longest `wait` of the triggers, which is {duration(wait)}; "
+            "leave it out"
+        )
+    if variable.name == "NUMERAI_MANIFEST" and not _is_inside(given):
+        raise ValueError(f"{shown(given)} must be a path in the models root")
+
+
+def _is_inside(path: str) -> bool:
+    return not path.startswith(("/", "~")) and ".." not in PurePosixPath(path).parts
+
+
+def _longest_wait(whole: dict[str, Any]) -> float:
+    waits = [0.0]
+    for trigger in _entries(whole):
+        with suppress(ValueError, AttributeError):
+            waits.append(parse_duration(str(trigger.get("wait", "0"))))
+    return max(waits)
+
+
+def _entries(whole: dict[str, Any]) -> list[Any]:
+    triggers = whole.get("triggers")
+    return triggers if isinstance(triggers, list) else []
+
+
+def _secret_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    settings, secrets = whole.get("settings"), whole.get("secrets")
+    for number, name in enumerate(secrets if isinstance(secrets, list) else ()):
+        if not isinstance(name, str):
+            continue
+        place: Place = ("secrets", number)
+        if name in TOKEN:
+            yield place, f"{name} is always passed; leave it out"
+        elif name in ELSEWHERE:
+            yield place, f"{name} {BY_DEPLOY.get(name, 'names no file in the container')}"
+        elif name.startswith("NUMERAI_") and name not in _TABLE:
+            yield place, f"{shown(name)} is none of the job's variables{perhaps(name, _TABLE)}"
+        elif isinstance(settings, dict) and name in settings:
+            yield place, f"{name} is under `settings` as well"
+
+
+def _trigger_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    calls = [
+        number
+        for number, entry in enumerate(_entries(whole))
+        if isinstance(entry, dict) and entry.get("webhook") is True
+    ]
+    for number in calls[1:]:
+        yield ("triggers", number), "is a second webhook; Numerai calls one address"
+
+
+def _image_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    registry = whole.get("registry")
+    if not isinstance(registry, dict):
+        return
+    with suppress(ValueError):
+        server = f"{values.registry(registry.get('acr')).lower()}{ACR}"
+        image = whole.get("image")
+        if isinstance(image, str) and parse_image(image).host != server:
+            yield ("image",), f"must begin with {server}/, for `registry` says so"
