@@ -1,0 +1,84 @@
+"""The container group: its state, its start, its logs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from azure.core.credentials import TokenCredential
+from azure.mgmt.containerinstance import ContainerInstanceManagementClient
+from azure.mgmt.containerinstance.models import ContainerGroup
+
+from deploy.arm import Arm, connection_options
+from deploy.instance import Instance
+from deploy.refusals import AbsentError
+from job.errors import UsageError
+
+LOG_LINES: Final = 1000
+
+
+class Groups:
+    """The container group `name` of the resource group `group`."""
+
+    def __init__(
+        self, arm: Arm, credential: TokenCredential, *, subscription: str, group: str, name: str
+    ) -> None:
+        self.group, self.name = group, name
+        self._arm = arm
+        client = ContainerInstanceManagementClient(
+            credential,
+            subscription,
+            base_url=arm.endpoint.url,
+            **connection_options(arm.endpoint),
+        )
+        self._groups, self._containers = client.container_groups, client.containers
+
+    def instance(self) -> Instance | None:
+        """The container group as it is now, None where there is none."""
+        try:
+            found = self._arm.tried(
+                f"look at the container group {self.name}",
+                lambda: self._groups.get(self.group, self.name),
+            )
+        except AbsentError:
+            return None
+        return _instance(found)
+
+    def start(self) -> None:
+        """Starts the container group; nothing happens where it runs. Does not wait."""
+        self._arm.tried(
+            f"start the container group {self.name}",
+            lambda: self._groups.begin_start(self.group, self.name, polling=False),
+        )
+
+    def logs(self) -> str | None:
+        """What the container has written, as far as Azure has it; None where it has none now."""
+        try:
+            found = self._arm.tried(
+                f"read the logs of {self.name}",
+                lambda: self._containers.list_logs(
+                    self.group, self.name, self.name, tail=LOG_LINES
+                ),
+            )
+        except (AbsentError, UsageError):
+            return None
+        return found.content
+
+
+def _instance(found: ContainerGroup) -> Instance:
+    # What only Azure fills in has the type None in the models.
+    container: Any = found.containers[0]
+    view: Any = container.instance_view
+    group: Any = found.instance_view
+    state: Any = view and view.current_state
+    events = [*((view and view.events) or ()), *((group and group.events) or ())]
+    return Instance(
+        group=(group and group.state) or "",
+        container=(state and state.state) or "",
+        detail=(state and state.detail_status) or "",
+        exit_code=state and state.exit_code,
+        started=state and state.start_time,
+        finished=state and state.finish_time,
+        restarts=(view and view.restart_count) or 0,
+        image=container.image or "",
+        events=tuple(f"{event.name}: {event.message}" for event in events),
+    )
