@@ -284,6 +284,15 @@ def test_between_rounds_none_is_open(numerai: Numerai, box: Sandbox, between: Be
     assert numerai.open_rounds("classic") == ()
 
 
+def test_recent_rounds_are_told_whatever_their_state(numerai: Numerai, box: Sandbox) -> None:
+    newest = box.rounds.turn()
+    found = numerai.recent_rounds("classic", limit=2)
+    assert [round_.number for round_ in found] == [newest.number, newest.number - 1]
+    assert found[0].open_time == newest.open_time
+    box.rounds.close()
+    assert numerai.recent_rounds("classic", limit=1)[0].number == newest.number
+
+
 def test_every_tournament_has_its_own_rounds_and_models(numerai: Numerai) -> None:
     state = numerai.account_state(["classic", "crypto", "signals"])
     assert {name: rounds[0].number for name, rounds in state.rounds.items()} == {

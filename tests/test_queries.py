@@ -50,6 +50,7 @@ def sent(
     state = numerai.account_state(sorted(NUMBERS))
     for tournament in NUMBERS:
         numerai.open_rounds(tournament)
+        numerai.recent_rounds(tournament, limit=10)
         numerai.datasets(tournament, None)
     numerai.token_info()
     with numerai.dataset("classic", 1400, "v5.3/features.json").open(offset=0, etag=None):

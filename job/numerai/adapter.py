@@ -59,6 +59,14 @@ class Numerai(Client):
         )
         return answers.rounds(data.get("rounds"), tournament)
 
+    def recent_rounds(self, tournament: str, *, limit: int) -> tuple[Round, ...]:
+        """The newest rounds, at most `limit`, whatever their state; newest first."""
+        data = self.ask(
+            f"query {{ rounds(tournament: {NUMBERS[tournament]}, limit: {limit}) {queries.ROUND} }}"
+        )
+        found = answers.rounds(data.get("rounds"), tournament)
+        return tuple(sorted(found, key=lambda round_: round_.number, reverse=True)[:limit])
+
     def token_info(self) -> TokenInfo:
         """What the token may do."""
         data = self.ask("query { apiTokenInfo { accountUsername name scopes } }")
