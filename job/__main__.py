@@ -1,129 +1,29 @@
-"""`python -m job`: arguments and environment -> a command -> an exit code. The one place that
-renders an error.
-"""
+"""`python -m job`: arguments and environment -> a command -> an exit code."""
 
 from __future__ import annotations
 
-import gc
-import logging
 import os
-import signal
 import sys
-import threading
-import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from importlib import import_module
-from io import TextIOWrapper
-from typing import Any
 
 from job.cli import parse
-from job.errors import Exit, JobError, StoppedError
-from job.logs import redacted
+from job.entry import run_command, run_process
 from job.orphans import bury_orphans
-
-log = logging.getLogger("job")
-
-INSTALL = "in a clone, `make demo` makes .venv/bin/python; elsewhere, pip install ."
 
 
 def command(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Runs one command; returns its exit code, with any error rendered to stderr."""
-    try:
-        args = parse(argv)
-        module = _import(f"job.commands.{args.command}")
-        return int(module.main(args, environ))
-    except JobError as error:
-        _say("\n".join(["error: " + error.lines()[0], *error.lines()[1:]]))
-        if isinstance(error, StoppedError):
-            _leave(error.exit_code)
-        return int(error.exit_code)
-    except KeyboardInterrupt:
-        _say("error: interrupted")
-        return int(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        raise
-    except ModuleNotFoundError as error:
-        where = f"is this the Python it is installed in? {sys.executable}"
-        _say(f"error: {error.msg}\n  {where}\n  {INSTALL}")
-        return int(Exit.USAGE)
-    except Exception:  # noqa: BLE001 - told with its traceback, which must not show a secret
-        _say(f"{traceback.format_exc()}error: unforeseen; please report the lines above")
-        return int(Exit.UNFORESEEN)
+    return run_command(argv, environ, parse=parse, package="job.commands")
 
 
 def main() -> int:
     """The entry point of `numerai-job`."""
-    # As the first process of a container, one without a handler would not be terminated at all.
-    signal.signal(signal.SIGTERM, _terminated)
-    _mend_streams()
-    bury_orphans()
-    try:
-        code = command(sys.argv[1:], os.environ)
-        if threading.active_count() > 1:
-            # One that hangs in a request would be waited for, one inside Arrow end in an abort.
-            _leave(code)
-        return code
-    except BrokenPipeError:  # the reader of stdout has gone, e.g. `| head`
-        return int(Exit.UNFORESEEN)
-    finally:
-        _empty_streams()
 
+    def run() -> int:
+        bury_orphans()
+        return command(sys.argv[1:], os.environ)
 
-def _say(text: str) -> None:
-    with suppress(OSError):  # what cannot be shown must not change how the run ends
-        sys.stderr.write(f"{redacted(text)}\n")
-        sys.stderr.flush()
-
-
-def _mend_streams() -> None:
-    """Gives a process that was started without standard streams some, or the lock would become
-    its standard output; and has any text printed, whatever the terminal's encoding.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
-        elif isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _terminated(*_: object) -> None:
-    raise StoppedError("terminated by a signal", Exit.TERMINATED)
-
-
-def _import(name: str) -> Any:
-    """The module; nothing that is imported is ever looked through for garbage, here or at the end.
-
-    A run with nothing to do takes 0.12 s less.
-    """
-    gc.disable()
-    try:
-        return import_module(name)
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-def _empty_streams() -> None:
-    """Gets rid of what is still buffered; left to the interpreter it could change the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _leave(code: int) -> None:
-    """Ends the process although threads may hang in a request: they must not outlast a stop."""
-    _empty_streams()
-    logging.shutdown()
-    os._exit(code)
+    return run_process(run)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The error tree. Every kind owns its exit code; only `job.__main__` renders them."""
+"""The error tree. Every kind owns its exit code; only `job.entry` renders them."""
 
 from __future__ import annotations
 
