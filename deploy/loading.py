@@ -15,12 +15,14 @@ from deploy.settings import DeploySettings
 from deploy.triggers import Schedule, Webhook
 from job.errors import UsageError
 from job.manifest.consistency import Fault
-from job.manifest.document import MAX_BYTES, Document, UnreadableError, read_yaml
+from job.manifest.document import MAX_BYTES, Document, Place, UnreadableError, read_yaml
 from job.manifest.faults import rendered, schema_faults
 from job.variables import VARIABLES
 
 EXAMPLE = Path(__file__).with_name("example.yaml")
 """What shows every key."""
+MOST_WORKFLOWS = 99
+"""Their names end in a number of two digits."""
 
 
 def load_settings(path: Path) -> DeploySettings:
@@ -59,6 +61,10 @@ def parse_settings(text: str | bytes, *, source: str) -> DeploySettings:
     if schema is None or faults:
         raise UsageError(what, rendered(faults, source=source))
     read = _settings(schema)
+    if len(read.grids) > MOST_WORKFLOWS:
+        crowd = f"come to {len(read.grids)} workflows, of which there may be {MOST_WORKFLOWS}"
+        place: Place = ("triggers",)
+        raise UsageError(what, rendered([(document.line_of(place), place, crowd)], source=source))
     return replace(read, warnings=tuple(advice(read)))
 
 

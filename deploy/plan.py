@@ -104,7 +104,7 @@ def _conflicts(pieces: Iterable[Piece], there: Mapping[str, Found]) -> Iterator[
         thing = there.get(piece.id.lower())
         if thing is None or piece.kind not in TAGGED:
             continue
-        label = f"{piece.kind} {piece.name}"
+        label = _label(piece)
         if thing.owner is None:
             instead = "take another `name`"
             if piece.kind is Kind.STORAGE:
@@ -212,4 +212,5 @@ def _of(piece: Piece, action: Action, sentence: str, thing: Found | None = None)
 
 
 def _label(piece: Piece) -> str:
-    return f"{piece.kind} {piece.name}"
+    colon = ":" if piece.kind is Kind.ASSIGNMENT else ""
+    return f"{piece.kind}{colon} {piece.name}"

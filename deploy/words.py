@@ -18,7 +18,9 @@ def _number(amount: float) -> str:
 
 
 def dollars(amount: float) -> str:
-    """`$0.019` or `$5.01`: three decimals below ten cents."""
+    """`$0.019` or `$5.01`: three decimals below ten cents; `$0` for what costs nothing."""
+    if amount == 0:
+        return "$0"
     return f"${amount:.3f}" if amount < 0.1 else f"${amount:,.2f}"
 
 

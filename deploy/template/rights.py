@@ -24,6 +24,11 @@ START_ACTIONS: Final = (
     "Microsoft.ContainerInstance/containerGroups/read",
     "Microsoft.ContainerInstance/containerGroups/start/action",
 )
+KINDS_OF_SCOPE: Final = {
+    "containers": Kind.CONTAINER,
+    "registries": "container registry",
+    "containerGroups": Kind.GROUP,
+}
 NOBODY_YET: Final = "unknown"
 """Stands for the deployer's object id while nobody is signed in."""
 
@@ -140,7 +145,7 @@ def _assignment(
         arm_name=arm_name,
         type="Microsoft.Authorization/roleAssignments",
         id=frame.names.assignment(scope, guid=guid),
-        words=f"on {scope.rpartition('/')[2]}",
+        words=f"on {KINDS_OF_SCOPE[scope.split('/')[-2]]} {scope.rpartition('/')[2]}",
         body={"scope": scope, "properties": properties},
         needs=needs,
         facts={"role": role},
