@@ -31,6 +31,7 @@ from job.retry import Retry
 from job.round_state import current_round
 from job.sandbox import TINY, Sandbox
 from job.sandbox.rounds import Between, utc_now
+from job.secret import Secret
 from job.tournament import Slot, Ticket
 from tests.builders import a_model
 from tests.clock import FakeClock
@@ -612,3 +613,15 @@ def test_errors_that_mean_later_are_transient(errors: list[dict[str, str]]) -> N
 @pytest.mark.parametrize("errors", [[], {}, [None], ["no"], "no", [{}], [{"message": None}], 5])
 def test_errors_of_any_shape_are_understood(errors: object) -> None:
     assert isinstance(graphql_error(errors), RefusedError)
+
+
+def test_a_webhook_is_set_and_taken_away(numerai: Numerai, box: Sandbox) -> None:
+    box.add_model("mallard")
+
+    def slot() -> Slot:
+        return next(s for s in numerai.account_state(["classic"]).slots if s.name == "mallard")
+
+    numerai.set_webhook(slot(), Secret("https://example.org/call?sig=abc"))
+    assert slot().webhook == "https://example.org/call?sig=abc"
+    numerai.set_webhook(slot(), None)
+    assert slot().webhook is None

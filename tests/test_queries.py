@@ -26,6 +26,7 @@ ROOT_FIELDS = {
     "submissionDownloadAuth",
     "createSubmission",
     "createSignalsSubmission",
+    "setSubmissionWebhook",
 }
 
 
@@ -58,6 +59,7 @@ def sent(
     get = request.getfixturevalue
     for tournament in NUMBERS:
         slot = next(slot for slot in state.slots if slot.tournament == tournament)
+        numerai.set_webhook(slot, None)
         world = BoxWorld(get("clock"), get("box"), get("transport"), tournament)
         ticket = numerai.upload_ticket(slot, "p.csv")
         numerai.put(ticket, written(tmp_path, world.good_csv()))

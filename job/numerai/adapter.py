@@ -19,6 +19,7 @@ from job.numerai import answers, queries
 from job.numerai.client import Client
 from job.numerai.presigned import DatasetSource, check_stored, read_whole
 from job.numerai.transport import host_of
+from job.secret import Secret
 from job.tournament import (
     NUMBERS,
     AccountState,
@@ -187,6 +188,13 @@ class Numerai(Client):
         if not found.get("url"):
             raise RefusedError(f"Numerai has no file of submission {submission_id}")
         return str(found["url"])
+
+    def set_webhook(self, slot: Slot, url: Secret | None) -> None:
+        """Has Numerai call an address whenever a round opens for a model; None: none any more.
+
+        Raises `RefusedError` where Numerai says no.
+        """
+        self.request(queries.WEBHOOK, modelId=slot.id, url=None if url is None else url.reveal())
 
 
 @contextmanager

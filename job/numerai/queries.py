@@ -36,6 +36,10 @@ query($filename: String!, $round: Int, $tournament: Int) {
 }"""
 DATASETS = """
 query($round: Int, $tournament: Int) { listDatasets(round: $round, tournament: $tournament) }"""
+WEBHOOK = """
+mutation($modelId: String, $url: String) {
+  setSubmissionWebhook(modelId: $modelId, newSubmissionWebhook: $url)
+}"""
 
 
 def ticket(tournament: str) -> str:
