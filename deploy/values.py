@@ -24,7 +24,7 @@ Read = Callable[[object], str]
 
 def matching(pattern: str, what: str) -> Read:
     """Text that a pattern matches; `what` says what is allowed."""
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
 
     def read(value: object) -> str:
         if not compiled.fullmatch(given := text(value)):
@@ -35,6 +35,7 @@ def matching(pattern: str, what: str) -> Read:
 
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+# There a resource group may have letters of other alphabets too, whose lower case is not always the same.
 resource_group = matching(
     r"[-\w.()]{0,89}[-\w()]",
     "up to 90 letters, digits, and - _ . ( ), with no full stop at its end",

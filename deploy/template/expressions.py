@@ -8,8 +8,8 @@ SECRETS_TAG = "secretsTag"
 
 
 def literal(text: str) -> str:
-    """Text that is to arrive as it is: what stands in brackets would be evaluated."""
-    return f"[{text}" if text.startswith("[") and text.endswith("]") else text
+    """Text that is to arrive as it is: what begins with a bracket might be evaluated."""
+    return f"[concat({_quoted(text)})]" if text.startswith("[") else text
 
 
 def parameter(name: str) -> str:
