@@ -69,6 +69,7 @@ class Cloud:
         pull: seconds that pulling an image takes.
         grace: seconds between SIGTERM and SIGKILL of a container.
         now: the cloud's clock; Azurite and azure-identity go by this machine's.
+        subscription: the id of the one subscription.
     """
 
     def __init__(
@@ -84,14 +85,15 @@ class Cloud:
         pull: float = 0.0,
         grace: float = 10.0,
         now: Callable[[], datetime] = utc_now,
+        subscription: str = SUBSCRIPTION,
     ) -> None:
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="cloud-")
         self.folder = folder or Path(self._temporary.name if self._temporary else "")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._stopping = threading.Event()
-        self.subscription = SUBSCRIPTION
+        self.subscription = subscription
         self.faults = Faults()
-        self._state = State(subscription=SUBSCRIPTION, now=now)
+        self._state = State(subscription=subscription, now=now)
         self._directory = Directory(now=now, seed=seed)
         self.access = Access(self._state, now=now, propagation=propagation)
         self._authority = Authority(self.folder)
@@ -99,7 +101,7 @@ class Cloud:
             maxsize=32, ca_certs=str(self._authority.ca), timeout=urllib3.Timeout(60.0)
         )
         self._operations = Operations(
-            subscription=SUBSCRIPTION, now=now, seed=seed, retry_after=retry_after, styles=styles
+            subscription=subscription, now=now, seed=seed, retry_after=retry_after, styles=styles
         )
         self.identity_endpoint = IdentityEndpoint(
             self._directory, self.faults, late=late, wait=self._stopping.wait
@@ -255,7 +257,7 @@ class Cloud:
 
     def assign(self, principal: Principal, role: str, scope: str = "") -> None:
         """Gives a role, by its GUID, at a scope: the subscription unless told otherwise."""
-        scope = scope or f"/subscriptions/{SUBSCRIPTION}"
+        scope = scope or f"/subscriptions/{self.subscription}"
         id_ = parse_id(f"{scope}{_ASSIGNMENT}{self._directory.new_id()}")
         given = {
             "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{role}",

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from tests.azure.directory import Principal
 from tests.azure.errors import Json, Refusal
-from tests.azure.faults import Fault
+from tests.azure.faults import Fault, Kind
 from tests.azure.operations import Operations
 from tests.azure.resources import Desk
 from tests.azure.specs import check_deployment
@@ -36,6 +36,7 @@ class Deployment:
     template: Template
     begun: datetime
     correlation: str
+    tags: Json
     state: str = "Accepted"
     ended: datetime | None = None
     outputs: Json = field(default_factory=dict)
@@ -62,7 +63,8 @@ class Deployment:
         }
         if self.error is not None:
             properties["error"] = self.error
-        return {"id": self.id, "name": self.name, "type": TYPE, "properties": properties}
+        head = {"id": self.id, "name": self.name, "type": TYPE, "tags": self.tags}
+        return {**head, "properties": properties}
 
 
 class Deployments:
@@ -78,12 +80,10 @@ class Deployments:
 
     def validate(self, who: Principal, group: str, name: str, body: Json) -> Reply:
         """Whether a deployment would be accepted."""
-        template = self._accepted(who, group, body)
-        deployment = Deployment(
-            self._id(group, name), name, template, self._state.now(), self._new_id(), "Succeeded"
-        )
+        deployment = self._new(who, group, name, body)
+        deployment.state = "Succeeded"
         shown = deployment.show(self._state.now())
-        ids = [{"id": one.id.text} for one in template.planned]
+        ids = [{"id": one.id.text} for one in deployment.template.planned]
         shown["properties"]["validatedResources"] = ids
         return json_reply(200, shown)
 
@@ -100,17 +100,16 @@ class Deployments:
 
     def put(self, who: Principal, group: str, name: str, body: Json, fault: Fault | None) -> Reply:
         """Begins a deployment."""
-        template = self._accepted(who, group, body)
+        deployment = self._new(who, group, name, body)
         if body["properties"]["mode"] != "Incremental":
             raise Refusal(400, "InvalidDeployment", "this stand-in deploys Incremental only")
-        id_ = self._id(group, name)
         with self._lock:
-            former = self._all.get(id_.lower())
+            former = self._all.get(deployment.id.lower())
             if former is not None and former.state in ("Accepted", "Running"):
                 raise _active(former)
-            deployment = Deployment(id_, name, template, self._state.now(), self._new_id())
-            self._all[id_.lower()] = deployment
+            self._all[deployment.id.lower()] = deployment
         first = json_reply(201, deployment.show(self._state.now()))
+        self._mark(deployment, fault)
         return self._operations.begin(lambda: self._run(who, deployment), first, fault=fault)
 
     def show(self, group: str, name: str) -> Json:
@@ -134,6 +133,25 @@ class Deployments:
     def _id(self, group: str, name: str) -> str:
         scope = self._state.group_id(self._state.group(group).name)
         return f"{scope}/providers/{TYPE}/{name}"
+
+    def _new(self, who: Principal, group: str, name: str, body: Json) -> Deployment:
+        template = self._accepted(who, group, body)
+        return Deployment(
+            self._id(group, name),
+            name,
+            template,
+            self._state.now(),
+            self._new_id(),
+            body.get("tags", {}),
+        )
+
+    def _mark(self, deployment: Deployment, fault: Fault | None) -> None:
+        """What a deployment looks like whose operation is stuck, or has failed as it began."""
+        if fault is not None and fault.kind is Kind.STUCK:
+            deployment.state = "Running"
+        elif fault is not None and fault.kind is Kind.FAIL:
+            deployment.error = {"code": fault.code, "message": fault.message}
+            deployment.state, deployment.ended = "Failed", self._state.now()
 
     def _accepted(self, who: Principal, group: str, body: Json) -> Template:
         """What is found wrong before anything is done."""

@@ -93,8 +93,9 @@ class Runner:
                 headers["Authorization"] = f"Bearer {self._token(principal, authentication)}"
             except Refusal as refusal:
                 return ActionRun(name, "Failed", 0, str(refusal))
-        policy = inputs.get("retryPolicy", _DEFAULT_RETRY)
-        for tries in range(1, policy.get("count", 0) + 2):
+        tries = 0
+        while True:
+            tries += 1
             response = self._pool.request(
                 inputs["method"],
                 self._url(inputs),
@@ -102,7 +103,8 @@ class Runner:
                 json=inputs.get("body"),
                 retries=False,
             )
-            if response.status not in _RETRIED:
+            most = inputs.get("retryPolicy", _DEFAULT_RETRY).get("count", 0)
+            if response.status not in _RETRIED or tries > most:
                 break
         status = "Succeeded" if response.status < 400 else "Failed"
         return ActionRun(name, status, response.status, response.data.decode(), tries)

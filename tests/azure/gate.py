@@ -71,13 +71,20 @@ class Gate:
         """Hands on, or refuses in the blob service's own form."""
         need = _need(request)
         fault = self._faults.draw("blob.write" if need.writes else "blob.read", request.target)
-        who = ""
+        who = "nobody"
         try:
             if fault is not None:
                 self._spoil(fault)
+            given = request.headers.get("authorization", "")
             account, container = _names(request.path)
-            principal = self._admit(request, account, container, need)
-            who = principal.name if principal else "shared key"
+            resource = self._account(account)
+            if given.lower().startswith("bearer "):
+                principal = self._directory.bearer(given, STORAGE)
+                who = principal.name
+                self._check_role(principal, resource.id, container, need)
+            else:
+                self._check_key(resource, request)
+                who = "key"
             reply = self._forward(request, account)
             if fault is not None and fault.kind is Kind.LOST_REPLY:
                 reply = CUT
@@ -88,25 +95,18 @@ class Gate:
         self.passed.append(Passed(request.method, request.path, request.query, who, reply.status))
         return reply
 
-    def _admit(
-        self, request: Request, account: str, container: str, need: _Need
-    ) -> Principal | None:
-        resource = self._account(account)
-        given = request.headers.get("authorization", "")
-        if not given.lower().startswith("bearer "):
-            self._check_key(resource, request)
-            return None
-        principal = self._directory.bearer(given, STORAGE)
-        scope = resource.id.text
-        if container:
-            scope += f"/blobServices/default/containers/{container}"
-        if not self._access.allows(principal, need.action, scope, data=need.data):
+    def _check_role(
+        self, principal: Principal, account: ResourceId, container: str, need: _Need
+    ) -> None:
+        scope = f"{account.text}/blobServices/default/containers/{container}"
+        if not self._access.allows(
+            principal, need.action, scope if container else account.text, data=need.data
+        ):
             raise Refusal(
                 403,
                 "AuthorizationPermissionMismatch",
                 "This request is not authorized to perform this operation using this permission.",
             )
-        return principal
 
     def _account(self, name: str) -> Resource:
         for one in self._state.of_type(ACCOUNT):
@@ -162,11 +162,6 @@ class Gate:
             raise Refusal(fault.status, fault.code, fault.message, headers=after)
 
 
-def container_scope(account: ResourceId, container: str) -> str:
-    """The id of a container."""
-    return f"{account.text}/blobServices/default/containers/{container}"
-
-
 def _names(path: str) -> tuple[str, str]:
     account, _, rest = path.lstrip("/").partition("/")
     return account, rest.partition("/")[0]
@@ -174,13 +169,11 @@ def _names(path: str) -> tuple[str, str]:
 
 def _need(request: Request) -> _Need:
     reads = request.method in ("GET", "HEAD")
+    verb = "read" if reads else "delete" if request.method == "DELETE" else "write"
     blob = request.path.strip("/").count("/") >= 2
     listing = request.query.get("comp") == "list" and request.query.get("restype") == "container"
-    if blob or listing:
-        verb = "read" if reads else "delete" if request.method == "DELETE" else "write"
-        return _Need(_BLOBS + verb, data=True, writes=not reads)
-    verb = "read" if reads else "delete" if request.method == "DELETE" else "write"
-    return _Need(_CONTAINERS + verb, data=False, writes=not reads)
+    data = blob or listing
+    return _Need((_BLOBS if data else _CONTAINERS) + verb, data=data, writes=not reads)
 
 
 def _xml(refusal: Refusal) -> Reply:

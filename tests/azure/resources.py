@@ -92,8 +92,9 @@ class Desk:
         status = 200 if former else 201
         if "put" not in provider.slow:
             return json_reply(status, provider.show(provider.put(id_, body)))
-        made = self._state.put(id_, body, provisioning="Creating")
-        first = json_reply(status if former is None else 200, provider.show(made))
+        fails = fault is not None and fault.kind is Kind.FAIL
+        made = self._state.put(id_, body, provisioning="Failed" if fails else "Creating")
+        first = json_reply(status, provider.show(made))
         return self._operations.begin(
             lambda: provider.show(provider.put(id_, body)), first, fault=fault
         )

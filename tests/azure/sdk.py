@@ -7,18 +7,18 @@ from types import TracebackType
 from typing import Any
 
 import pytest
-from azure.core.rest import HttpRequest, HttpResponse
-from azure.identity import ManagedIdentityCredential
-from azure.mgmt.containerinstance import ContainerInstanceManagementClient
-from azure.mgmt.core import ARMPipelineClient
-from azure.mgmt.core.policies import ARMHttpLoggingPolicy
-from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.core.pipeline.policies import (
     BearerTokenCredentialPolicy,
     HeadersPolicy,
     RetryPolicy,
     UserAgentPolicy,
 )
+from azure.core.rest import HttpRequest, HttpResponse
+from azure.identity import ManagedIdentityCredential
+from azure.mgmt.containerinstance import ContainerInstanceManagementClient
+from azure.mgmt.core import ARMPipelineClient
+from azure.mgmt.core.policies import ARMHttpLoggingPolicy
+from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 
 from tests.azure.cloud import Cloud
 from tests.azure.errors import Json
@@ -64,7 +64,7 @@ class Sdk:
             self.credential, cloud.subscription, **common
         )
         self.deployments = DeploymentsMgmtClient(self.credential, cloud.subscription, **common)
-        self.arm: ARMPipelineClient = ARMPipelineClient(
+        self.arm: ARMPipelineClient[HttpRequest, HttpResponse] = ARMPipelineClient(
             base_url=cloud.url,
             policies=[
                 HeadersPolicy(),
@@ -93,13 +93,13 @@ class Sdk:
         namespace = path.rpartition("/providers/")[2].split("/")[0]
         version = API.get(namespace, API["Microsoft.Resources"])
         params = {"api-version": version, **query}
-        request = HttpRequest(method, path, params=params, json=body)
+        request = HttpRequest(method, f"{self.cloud.url}{path}", params=params, json=body)
         response: HttpResponse = self.arm.send_request(request)
         return response
 
     def get(self, path: str, **query: str) -> Json:
         """What a GET answers."""
-        response = self.send("GET", path, **query)
+        response = self.send("GET", path, None, **query)
         response.raise_for_status()
         found: Json = response.json()
         return found
