@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from job.artifacts import Artifacts
 from job.clock import monotonic_at
 from job.crew import Crew
 from job.data import RoundData, remove_old_rounds
-from job.errors import UnavailableError
+from job.errors import StoppedError, UnavailableError
 from job.figures import Figures
 from job.plan import UPLOAD_SECONDS, Submit
 from job.predict import Defaults, Predictor
@@ -32,6 +31,7 @@ def submit(job: Job, steps: Sequence[Submit], crew: Crew, *, wait_until: float) 
     left = recover(job, steps)
     if left:
         log.info("%d %s models to submit", len(left), left[0].round.tournament)
+        job.models.tidy(job.manifest)
         _submit(job, left, crew, wait_until)
 
 
@@ -65,10 +65,9 @@ def _submit(job: Job, steps: Sequence[Submit], crew: Crew, wait_until: float) ->
 
 def _predictor(job: Job, data: RoundData) -> Predictor:
     return Predictor(
-        artifacts=Artifacts(job.settings.models_dir),
+        models=job.models,
         data=data,
         manifest=job.manifest,
-        models_dir=job.settings.models_dir,
         data_dir=job.settings.data_dir,
         environ=job.environ,
         defaults=Defaults(job.settings.model_timeout, job.settings.model_memory),
@@ -94,7 +93,15 @@ def _round_data(job: Job, numerai: Tournament, step: Submit, retry: Retry) -> Ro
 
 
 def _note_intent(job: Job, step: Submit, filename: str) -> None:
+    """Writes down what is about to be registered. A run whose lock is another's by now may not do
+    that any more, and ends.
+    """
     now = job.clock.now()
+    try:
+        job.runs.check_lock()
+    except StoppedError as lost:
+        job.clock.stop(lost)
+        raise
     job.record.update(
         step.key,
         now=now,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -34,6 +35,10 @@ class BlobUrl:
     def name(self, name: str) -> str:
         """The name in the container of what is called so here."""
         return self.prefix + name
+
+
+Location = Path | BlobUrl
+"""Where models or run records live: a folder of this machine, or a place in Blob Storage."""
 
 
 def parse_blob_url(text: str) -> BlobUrl:

@@ -26,6 +26,7 @@ class Clock:
     def __init__(self) -> None:
         self._stopped = threading.Event()
         self._reason = StoppedError("stopped", Exit.TERMINATED)
+        self._stopped_at = 0.0
         self._agreeing = threading.Lock()
         self._ahead = timedelta(0)
 
@@ -64,12 +65,18 @@ class Clock:
         """Wakes every sleeper; the first reason given stays."""
         if not self._stopped.is_set():
             self._reason = reason
+            self._stopped_at = self.monotonic()
             self._stopped.set()
 
     @property
     def stopping(self) -> StoppedError | None:
         """Why the run is to stop, or None while it may go on."""
         return self._reason if self._stopped.is_set() else None
+
+    @property
+    def stopping_for(self) -> float:
+        """Seconds since the run was told to stop; 0 while it may go on."""
+        return self.monotonic() - self._stopped_at if self._stopped.is_set() else 0.0
 
     def check(self) -> None:
         """Raises `StoppedError` when the run is to stop."""

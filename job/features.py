@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from job.data import Dataset
 from job.errors import ModelError, UnavailableError
 from job.files import disk_errors
-from job.manifest import resolve_inside
 from job.model_spec import FeatureFile, FeatureList, Features, FeatureSet, ModelSpec
 from job.units import perhaps
 from job.universe import dataset_name
@@ -23,8 +23,12 @@ class Datasets(Protocol):
         ...
 
 
+FeatureFiles = Callable[[PurePosixPath], Path]
+"""Where a file of the models root can be read on this machine; it need not be there."""
+
+
 def resolve_features(
-    features: Features | None, model: ModelSpec, data: Datasets, *, models_dir: Path
+    features: Features | None, model: ModelSpec, data: Datasets, *, feature_file: FeatureFiles
 ) -> list[str] | None:
     """The names that `features` of a model means, None where it is None.
 
@@ -36,7 +40,7 @@ def resolve_features(
         case FeatureList(names):
             return list(names)
         case FeatureFile(path):
-            return _names_in(resolve_inside(models_dir, path), str(path))
+            return _names_in(feature_file(path), str(path))
         case FeatureSet(name):
             return _feature_set(name, data.get(_features_json(model)))
 

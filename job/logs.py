@@ -82,14 +82,27 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry)
 
 
-def start_log(*, format: str, level: str, secrets: Iterable[str]) -> Redactor:
-    """Sends the log of job to stderr; other libraries only from warnings on. Gives the redactor."""
+def hide(secrets: Iterable[str]) -> Redactor:
+    """Has `redacted` take these out from now on, and no others."""
     redact = Redactor(secrets)
     _current[:] = [redact]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(redact) if format == "json" else TextFormatter(redact))
+    return redact
+
+
+def start_log(
+    *, format: str, level: str, secrets: Iterable[str], also: Iterable[logging.Handler] = ()
+) -> Redactor:
+    """Sends the log of job to stderr; other libraries only from warnings on. Gives the redactor.
+
+    Args:
+        also: further handlers, which get the same lines.
+    """
+    redact = hide(secrets)
+    handlers = [logging.StreamHandler(sys.stderr), *also]
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter(redact) if format == "json" else TextFormatter(redact))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = handlers
     root.setLevel(logging.WARNING)
     logging.getLogger("job").setLevel(level.upper())
     return redact

@@ -13,7 +13,7 @@ from pathlib import Path
 from job import serving
 from job.allowance import missed_or_failed, seconds_for
 from job.arrival import awaited, check_arrived
-from job.artifacts import Artifact, Artifacts
+from job.artifacts import Artifact
 from job.clock import Clock
 from job.data import Dataset, RoundData, live_keys
 from job.errors import JobError, ModelError, NotReadyError, StoppedError
@@ -24,6 +24,7 @@ from job.files import disk_errors
 from job.kept import Kept, KeptPredictions
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
+from job.models_root import ModelsRoot
 from job.plan import Submit
 from job.recipe import Recipe, read_recipe
 from job.timer import Timer
@@ -75,10 +76,9 @@ class Predictor:
         force: what is to be predicted by code is predicted anew, and a guard's reference may fail.
     """
 
-    artifacts: Artifacts
+    models: ModelsRoot
     data: RoundData
     manifest: Manifest
-    models_dir: Path
     data_dir: Path
     environ: Mapping[str, str]
     defaults: Defaults
@@ -138,14 +138,14 @@ class Predictor:
 
     def _recipe(self, step: Submit) -> Recipe:
         with awaited(step.model):
-            artifact = self.artifacts.get(step.model)
+            artifact = self.models.artifact(step.model)
             check_arrived(artifact, step, clock=self.clock)
         self.data.begin_live(step.model.data_version)  # features.json may be needed first
         return self._recipe_of(step.model, artifact)
 
     def _recipe_of(self, model: ModelSpec, artifact: Artifact | None = None) -> Recipe:
-        artifact = artifact or self.artifacts.get(model)
-        return read_recipe(model, artifact, data=self.data, models_dir=self.models_dir)
+        artifact = artifact or self.models.artifact(model)
+        return read_recipe(model, artifact, data=self.data, feature_file=self.models.feature_file)
 
     def _model(self, tournament: str, name: str) -> ModelSpec:
         return next(model for model in self.manifest.models if model.key == (tournament, name))

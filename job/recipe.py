@@ -9,10 +9,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from job.artifacts import Artifact
-from job.features import Datasets, resolve_features
+from job.features import Datasets, FeatureFiles, resolve_features
 from job.model_spec import Features, ModelSpec
 from job.sidecar import Sidecar, frozen_features, frozen_neutralizers, read_sidecar
 
@@ -56,7 +55,7 @@ class Recipe:
 
 
 def read_recipe(
-    model: ModelSpec, artifact: Artifact, *, data: Datasets, models_dir: Path
+    model: ModelSpec, artifact: Artifact, *, data: Datasets, feature_file: FeatureFiles
 ) -> Recipe:
     """The model's recipe; features.json is fetched only where the sidecar has not frozen its set.
 
@@ -67,7 +66,7 @@ def read_recipe(
     def names(features: Features | None, frozen: Sequence[str] | None) -> Sequence[str] | None:
         if frozen is not None:
             return frozen
-        return resolve_features(features, model, data, models_dir=models_dir)
+        return resolve_features(features, model, data, feature_file=feature_file)
 
     neutralize = model.neutralize
     return Recipe(

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from job import __version__
-from job.errors import Exit, UnavailableError
+from job.errors import Exit, JobError, StoppedError, UnavailableError
 from job.store import Store
 from job.tournament import Round
 
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 SCHEMA = 1
 SUFFIX = ".run.json"
+LATEST = "latest.json"
+"""A copy of the newest run's record: of the one that ended last, or has begun since."""
 SAVE_EVERY_SECONDS = 1.0
 ROUNDS_REMEMBERED = 2
 PACKAGES = ("numerapi", "numpy", "pandas", "pyarrow", "joblib", "lightgbm", "scikit-learn")
@@ -76,6 +78,18 @@ class ModelResult:
 
 
 LiveData = Mapping[str, Mapping[str, dict[str, str]]]
+Aside = Callable[[Callable[[], None]], None]
+"""How something is done that nobody waits for."""
+
+
+def at_once(work: Callable[[], None]) -> None:
+    """Does it now: for a store that answers at once."""
+    work()
+
+
+def in_a_thread(work: Callable[[], None]) -> None:
+    """Does it in a thread of its own: a store that cannot be reached is to hold nobody up."""
+    threading.Thread(target=work, name="record", daemon=True).start()
 
 
 class RunRecord:
@@ -86,6 +100,7 @@ class RunRecord:
         redact: takes secrets out of the text that is written.
         live_data: what the record before says of live data, carried on so that the next run need
             read only one record: SHA-256 by filename, by round, by tournament.
+        aside: how it is saved for people who watch.
     """
 
     def __init__(
@@ -95,6 +110,7 @@ class RunRecord:
         started: datetime,
         redact: Callable[[str], str] = str,
         live_data: LiveData | None = None,
+        aside: Aside = at_once,
     ) -> None:
         self.started = started
         self.name = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}{SUFFIX}"
@@ -109,6 +125,8 @@ class RunRecord:
         }
         self._results: dict[tuple[str, str], ModelResult] = {}
         self._guard = threading.RLock()
+        self._writing = threading.RLock()
+        self._aside = aside
         self._ended: tuple[str, str, int, str] | None = None
         self._saved_at = started
 
@@ -149,23 +167,52 @@ class RunRecord:
             changes["reason"] = self._redact(changes["reason"])
         with self._guard:
             self._results[key] = replace(self._results[key], **changes)
-            if save:
-                self.save()
-            elif abs((now - self._saved_at).total_seconds()) >= SAVE_EVERY_SECONDS:
+            is_due = abs((now - self._saved_at).total_seconds()) >= SAVE_EVERY_SECONDS
+            if is_due:
                 self._saved_at = now
-                with suppress(UnavailableError):
-                    self.save()
+        if save:
+            self.save()
+        elif is_due:
+            self._aside(self._save_unless_saving)
 
     def end(self, *, outcome: str, exit_code: Exit, message: str, now: datetime) -> None:
         """Closes the record and saves it."""
         with self._guard:
             self._ended = (_text(now), outcome, int(exit_code), self._redact(message))
         self.save()
+        self._write_latest()
 
     def save(self) -> None:
         """Writes the record whole; raises `UnavailableError` when it cannot be written."""
-        with self._guard:
-            self._store.write(self.name, json.dumps(self.as_dict(), indent=1).encode())
+        with self._writing:  # and not the other guard: a slow store must not hold the work up
+            self._store.write(self.name, self._as_bytes())
+
+    def announce(self) -> None:
+        """Has the record found as the newest one already."""
+        self._aside(self._write_latest)
+
+    def _write_latest(self) -> None:
+        try:
+            with self._writing:
+                self._store.write(LATEST, self._as_bytes())
+        except JobError as error:
+            log.warning("%s could not be written: %s", LATEST, error)
+
+    def _save_unless_saving(self) -> None:
+        """For people who watch: what is being written now is nearly as new."""
+        if not self._writing.acquire(blocking=False):
+            return
+        try:
+            self._save_quietly()
+        finally:
+            self._writing.release()
+
+    def _save_quietly(self) -> None:
+        with suppress(UnavailableError, StoppedError):
+            self.save()
+
+    def _as_bytes(self) -> bytes:
+        return json.dumps(self.as_dict(), indent=1).encode()
 
     def note_live(self, round_: Round, filename: str, sha256: str) -> None:
         """Sets what a live file of a round is, and saves: it must be known in the next round
@@ -176,8 +223,7 @@ class RunRecord:
             by_round.setdefault(str(round_.number), {})[filename] = sha256
             for old in sorted(by_round, key=int)[:-ROUNDS_REMEMBERED]:
                 del by_round[old]
-            with suppress(UnavailableError):
-                self.save()
+        self._aside(self._save_quietly)
 
     def stale_digests(self, round_: Round) -> Mapping[str, str]:
         """SHA-256 by filename of the live data of the newest round before this one."""

@@ -40,6 +40,7 @@ from job.errors import (
     UnavailableError,
 )
 from job.manifest import Manifest
+from job.models_root import ModelsRoot
 from job.outcomes import planned, unfinished
 from job.plan import NO_ROUND, Skip, Step, Submit, Wishes, make_plan
 from job.record import Outcome, RunRecord
@@ -66,6 +67,7 @@ class Job:
 
     settings: Settings
     manifest: Manifest
+    models: ModelsRoot
     numerai: Tournament
     runs: Store
     record: RunRecord

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from job.blob_url import BlobUrl, Location
 from job.errors import UsageError
 from job.secret import Secret, read_secret
 from job.units import nearest
@@ -24,10 +25,11 @@ class Settings:
 
     public_id: Secret
     secret_key: Secret
-    models_dir: Path
+    models_dir: Location
     manifest: str
+    allow_unpinned: bool
     data_dir: Path
-    runs_dir: Path
+    runs_dir: Location
     api_url: str
     wait: float
     late: Literal["skip", "submit"]
@@ -69,7 +71,7 @@ class Settings:
         return cls(**values, warnings=(*warnings, *_contradictions(values)))
 
 
-def runs_dir_of(env: Mapping[str, str]) -> Path | None:
+def runs_dir_of(env: Mapping[str, str]) -> Location | None:
     """Where to leave a run record though other settings are wrong; None where that is unknown."""
     runs, data = (_named(name) for name in ("NUMERAI_RUNS_DIR", "NUMERAI_DATA_DIR"))
     try:
@@ -77,6 +79,8 @@ def runs_dir_of(env: Mapping[str, str]) -> Path | None:
         folder = given or _value(data, env)
     except ValueError:
         return None
+    if isinstance(folder, BlobUrl):
+        return folder
     if not isinstance(folder, Path):
         return None
     return folder if given else folder / "runs"
@@ -84,7 +88,7 @@ def runs_dir_of(env: Mapping[str, str]) -> Path | None:
 
 def manifest_place_of(env: Mapping[str, str]) -> tuple[str, Path] | None:
     """The manifest's setting and the models root though other settings are wrong; None where these
-    are.
+    are, or where it is not on this machine.
     """
     try:
         manifest = _value(_named("NUMERAI_MANIFEST"), env)

@@ -109,24 +109,29 @@ def read_sidecar(artifact: Path, *, sha256: str | None) -> Sidecar | None:
     """
     path = sidecar_path(artifact)
     try:
-        sidecar = _read(path)
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         log.warning("%s is not understood (%s); run `add` again", path, _first_line(error))
         return None
+    return parse_sidecar(data, sha256=sha256, shown=str(path))
+
+
+def parse_sidecar(data: bytes, *, sha256: str | None, shown: str) -> Sidecar | None:
+    """The same of a file's bytes; `shown` is what messages call it."""
+    try:
+        if len(data) > MAX_BYTES:
+            raise ValueError("it is larger than 16 MiB")
+        sidecar = _ADAPTER.validate_json(data)
+    except ValueError as error:
+        log.warning("%s is not understood (%s); run `add` again", shown, _first_line(error))
+        return None
     if sha256 is not None and sidecar.sha256 != sha256:
-        log.warning("%s is of another artifact than is there now; run `add` again", path)
+        log.warning("%s is of another artifact than is there now; run `add` again", shown)
         return None
     return sidecar
-
-
-def _read(path: Path) -> Sidecar:
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError("it is larger than 16 MiB")
-    return _ADAPTER.validate_json(data)
 
 
 def _first_line(error: Exception) -> str:

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 8.5
 """What the work gets to end by itself once it is to stop; the rest of the ten is for the record."""
+END_SECONDS = 9.6
+"""After this nothing more is begun."""
+LEAST_SECONDS = 0.3
 HEARTBEAT_SECONDS = 0.2
 
 
@@ -53,6 +56,13 @@ def supervise(work: Callable[[], Exit], *, clock: Clock, timeout: float) -> Exit
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+def in_time(clock: Clock, seconds: float) -> float:
+    """So many seconds, or what a run that was told to stop has left of its ten."""
+    if clock.stopping is None:
+        return seconds
+    return min(seconds, max(LEAST_SECONDS, END_SECONDS - clock.stopping_for))
 
 
 def _keep_result(work: Callable[[], Exit], results: list[Exit | BaseException]) -> None:

@@ -9,19 +9,29 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from job.blob_url import Location, parse_blob_url
 from job.secret import parse_secret
 from job.units import parse_duration, parse_flag, parse_memory, parse_time_limit, perhaps
 
 PREFIX: Final = "NUMERAI_"
 API_URL: Final = "https://api-tournament.numer.ai"
+BLOB_HOST: Final = ".blob.core."
 
 
 def _parse_folder(text: str) -> Path:
     if "://" in text:
-        raise ValueError("a Blob URL is not supported by this version; give a folder")
+        raise ValueError("give a folder of this machine; only models and runs live elsewhere")
     if text.startswith("~"):
         raise ValueError(f"{text!r}: ~ is not expanded here; write the whole path")
     return Path(text)
+
+
+def _parse_location(text: str) -> Location:
+    if "://" in text:
+        return parse_blob_url(text)
+    if BLOB_HOST in text:  # not quoted: there may be a SAS in it
+        raise ValueError("a URL of Blob Storage begins with https://")
+    return _parse_folder(text)
 
 
 def _parse_api_url(text: str) -> str:
@@ -113,8 +123,9 @@ VARIABLES: Final = (
     ),
     Variable(
         "NUMERAI_MODELS_DIR",
-        _parse_folder,
-        "root of models and manifest: a folder",
+        _parse_location,
+        "root of models and manifest: a folder, or "
+        "`https://<account>.blob.core.windows.net/<container>[/<folder>]`",
         default="models",
     ),
     Variable(
@@ -125,6 +136,12 @@ VARIABLES: Final = (
         default="models_manifest.yaml",
     ),
     Variable(
+        "NUMERAI_ALLOW_UNPINNED",
+        parse_flag,
+        "`true`: read models from Blob Storage although the manifest does not give their `sha256`",
+        default="false",
+    ),
+    Variable(
         "NUMERAI_DATA_DIR",
         _parse_folder,
         "where datasets, the artifact cache and validated predictions live",
@@ -132,8 +149,8 @@ VARIABLES: Final = (
     ),
     Variable(
         "NUMERAI_RUNS_DIR",
-        _parse_folder,
-        "where run records and the lock live: a folder",
+        _parse_location,
+        "where run records and the lock live: a folder, or a URL as for the models",
         shown_default="`<data>/runs`",
     ),
     Variable(

@@ -18,6 +18,7 @@ import pytest
 from job.errors import Exit, JobError, UnavailableError
 from job.manifest import Manifest
 from job.model_spec import DATA_VERSIONS, ModelSpec
+from job.models_root import LocalRoot, ModelsRoot
 from job.numerai.adapter import Numerai
 from job.numerai.transport import Transport
 from job.past_records import live_data
@@ -27,7 +28,7 @@ from job.retry import Retry
 from job.run import Job, run
 from job.sandbox import Sandbox
 from job.settings import Settings
-from job.store import Folder
+from job.store import Folder, Store
 from job.tournament import NUMBERS
 from job.workers import Needs, Predicted
 from tests.builders import a_model
@@ -90,6 +91,8 @@ class Home:
     record: RunRecord | None = None
     specs: dict[str, dict[str, Any]] = field(default_factory=dict)
     artifacts: dict[str, bytes | None] = field(default_factory=dict)
+    root: ModelsRoot | None = None
+    runs: Store | None = None
 
     def run(
         self,
@@ -132,12 +135,14 @@ class Home:
                 **env,
             }
         )
-        runs = Folder(settings.runs_dir)
+        assert isinstance(settings.runs_dir, Path)
+        runs = self.runs or Folder(settings.runs_dir)
         return Job(
             settings=settings,
             manifest=Manifest(
                 path="m.yaml", sha256="0" * 64, models=tuple(self._specs()), runtimes={}
             ),
+            models=self.root or LocalRoot(self.folder / "models"),
             numerai=Numerai(
                 url=settings.api_url,
                 token=(self.box.public_id, self.box.secret_key),

@@ -11,6 +11,7 @@ from job.data import RoundData
 from job.errors import ModelError, UnavailableError
 from job.features import features_file, resolve_features
 from job.model_spec import FeatureFile, FeatureList, FeatureSet, Neutralize
+from job.models_root import LocalRoot
 from tests.builders import a_model
 from tests.models_root import data, root
 
@@ -18,7 +19,7 @@ __all__ = ["data", "root"]
 
 
 def features(data: RoundData, root: Path, given: Any, **more: Any) -> list[str] | None:
-    return resolve_features(given, a_model(**more), data, models_dir=root)
+    return resolve_features(given, a_model(**more), data, feature_file=LocalRoot(root).feature_file)
 
 
 def test_features_come_from_a_set_a_file_a_list_or_the_model_itself(

@@ -12,6 +12,7 @@ from job.artifacts import Artifacts
 from job.data import RoundData
 from job.kept import Kept, KeptPredictions
 from job.model_spec import FeatureFile, FeatureList, FeatureSet, ModelSpec, Neutralize
+from job.models_root import LocalRoot
 from job.recipe import Recipe, read_recipe
 from job.sidecar import sidecar_path
 from tests.builders import a_model
@@ -32,7 +33,9 @@ def keeper(data: RoundData) -> KeptPredictions:
 
 
 def recipe(data: RoundData, root: Path, model: ModelSpec) -> Recipe:
-    return read_recipe(model, Artifacts(root).get(model), data=data, models_dir=root)
+    return read_recipe(
+        model, Artifacts(root).get(model), data=data, feature_file=LocalRoot(root).feature_file
+    )
 
 
 def keep(keeper: KeptPredictions, data: RoundData, root: Path, model: ModelSpec) -> Kept:

@@ -327,8 +327,8 @@ class TestWhatGoesWrong:
         with pytest.raises(UsageError, match="left as it was") as caught:
             added(old, {**NEW, "priority": "high", "runtime": "numerai-3.1"})
         assert [fault.partition(": ")[2] for fault in caught.value.faults] == [
-            "models[6].priority: must be a whole number, not 'high'",
-            "models[6].runtime: 'numerai-3.1' is not among `runtimes`; "
+            "models[7].priority: must be a whole number, not 'high'",
+            "models[7].runtime: 'numerai-3.1' is not among `runtimes`; "
             "perhaps you meant 'numerai-3.11'",
         ]
         assert path.read_text() == old

@@ -10,6 +10,7 @@ import pytest
 
 from job.errors import Exit
 from job.manifest import Manifest
+from job.models_root import LocalRoot
 from job.outcomes import planned
 from job.plan import Submit, Wishes
 from job.prove import LOOK_FOR_SECONDS
@@ -56,6 +57,7 @@ class Restart:
         job = Job(
             settings=Settings.from_env({}, credentials=False),
             manifest=Manifest(path="", sha256="", models=(a_model("mallard"), a_model("teal"))),
+            models=LocalRoot(Path()),
             numerai=self.numerai,
             runs=self.runs,
             record=self.record,

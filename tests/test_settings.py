@@ -44,6 +44,7 @@ def test_a_token_is_all_that_is_needed() -> None:
         secret_key=Secret(""),
         models_dir=Path("models"),
         manifest="models_manifest.yaml",
+        allow_unpinned=False,
         data_dir=Path("data"),
         runs_dir=Path("data/runs"),
         api_url="https://api-tournament.numer.ai",
@@ -64,6 +65,7 @@ def test_every_variable_is_read() -> None:
     found = settings(
         NUMERAI_MODELS_DIR="/m",
         NUMERAI_MANIFEST="/m/a.yaml",
+        NUMERAI_ALLOW_UNPINNED="true",
         NUMERAI_DATA_DIR="/d",
         NUMERAI_RUNS_DIR="/r",
         NUMERAI_API_URL="http://127.0.0.1:8080/graphql",
@@ -81,7 +83,7 @@ def test_every_variable_is_read() -> None:
     fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
     del fields["public_id"], fields["secret_key"]
     assert list(fields.values()) == [
-        *(Path("/m"), "/m/a.yaml", Path("/d"), Path("/r"), "http://127.0.0.1:8080/graphql"),
+        *(Path("/m"), "/m/a.yaml", True, Path("/d"), Path("/r"), "http://127.0.0.1:8080/graphql"),
         *(5400.0, "submit", 3, 90.0, 4 * 2**30, 0.0, 10800.0, True, "json", "debug", ()),
     ]
 
@@ -97,7 +99,9 @@ def test_white_space_around_a_value_is_dropped() -> None:
 
 def test_all_faults_come_in_one_report() -> None:
     env = {
-        "NUMERAI_MODELS_DIR": "https://account.blob.core.windows.net/models",
+        "NUMERAI_MODELS_DIR": "https://account.blob.core.windows.net/?sig=s3cret",
+        "NUMERAI_ALLOW_UNPINNED": "perhaps",
+        "NUMERAI_DATA_DIR": "https://account.blob.core.windows.net/data",
         "NUMERAI_RUNS_DIR": "~/runs",
         "NUMERAI_API_URL": "http://example.com",
         "NUMERAI_WAIT": "10x",
@@ -113,7 +117,10 @@ def test_all_faults_come_in_one_report() -> None:
         "or set NUMERAI_PUBLIC_ID_FILE",
         "NUMERAI_SECRET_KEY: not set; make a token at https://numer.ai/account, "
         "or set NUMERAI_SECRET_KEY_FILE",
-        "NUMERAI_MODELS_DIR: a Blob URL is not supported by this version; give a folder",
+        "NUMERAI_MODELS_DIR: give https://<account>.blob.core.windows.net/<container> or a folder "
+        "in it, with or without a SAS",
+        "NUMERAI_ALLOW_UNPINNED: 'perhaps' is none of true, false, yes, no, 1, 0",
+        "NUMERAI_DATA_DIR: give a folder of this machine; only models and runs live elsewhere",
         "NUMERAI_RUNS_DIR: '~/runs': ~ is not expanded here; write the whole path",
         "NUMERAI_API_URL: http to example.com would send the API token in clear; use https",
         "NUMERAI_WAIT: '10x' is not a duration such as 90s, 10m, 1h30m or 0",
@@ -365,7 +372,7 @@ class TestTable:
         assert rule == "|---|---|---|"
         assert [row.split("`")[1] for row in rows] == [v.name for v in VARIABLES]
         assert all(row.count("|") == 4 for row in rows)
-        assert rows[5].endswith("| `<data>/runs` |")
+        assert rows[6].endswith("| `<data>/runs` |")
 
     def test_help_names_every_variable_and_default(self) -> None:
         text = variables_help()

@@ -18,6 +18,7 @@ from job.artifacts import Artifacts
 from job.errors import ModelError, UsageError
 from job.manifest import Manifest
 from job.model_spec import FeatureList, FeatureSet, Guard, Limits, ModelSpec, Neutralize
+from job.models_root import LocalRoot
 from job.predict import Defaults
 from job.sandbox.synthetic import TINY, Source, datasets, feature_sets
 from job.sidecar import Sidecar, freeze
@@ -75,7 +76,7 @@ class Home:
             path.write_bytes(cloudpickle.dumps(content))
         return Bench(
             manifest=Manifest(path="m.yaml", sha256="0" * 64, models=(model,)),
-            models_dir=self.models,
+            models=LocalRoot(self.models),
             data_dir=self.data,
             environ=environ or {},
             defaults=Defaults(60.0, None),

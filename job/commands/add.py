@@ -17,12 +17,13 @@ from job.adding.draft import Draft, draft_of
 from job.adding.entry import REFUSED, flag_faults
 from job.adding.placing import Place, place_of, settle, staged
 from job.artifacts import Artifacts
-from job.commands.prepare import start_logging
+from job.commands.prepare import local_models_dir, start_logging
 from job.errors import Exit, ModelError, UsageError
 from job.files import disk_errors
 from job.manifest import find_manifest
 from job.manifest.editing import add_model
 from job.model_spec import ModelSpec
+from job.models_root import LocalRoot
 from job.output import say
 from job.settings import Settings
 from job.sidecar import sidecar_path, write_sidecar
@@ -37,16 +38,18 @@ log = logging.getLogger(__name__)
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Adds the model, or raises what speaks against it, with nothing changed."""
     settings = Settings.from_env(environ, credentials=False)
+    models_dir = local_models_dir(settings, "add")
     if faults := list(flag_faults(args, environ)):
         raise UsageError(REFUSED, faults)
-    place = place_of(Path(args.path), name=args.name, models_dir=settings.models_dir)
-    path = _manifest_path(settings)
-    draft = draft_of(args, place, path=path, models_dir=settings.models_dir)
-    start_logging(settings, [environ[name] for name in draft.model.env])
-    for folder in {path.parent, settings.models_dir, place.target.parent}:
+    place = place_of(Path(args.path), name=args.name, models_dir=models_dir)
+    path = _manifest_path(settings, models_dir)
+    draft = draft_of(args, place, path=path, models_dir=models_dir)
+    start_logging(settings, environ, [environ[name] for name in draft.model.env])
+    for folder in {path.parent, models_dir, place.target.parent}:
         _check_writable(folder)
-    with scratch_folder() as scratch, staged(place, models_dir=settings.models_dir) as copy:
-        bench = Bench.of(settings, draft.manifest, environ, data=args.data)
+    with scratch_folder() as scratch, staged(place, models_dir=models_dir) as copy:
+        root = LocalRoot(models_dir)
+        bench = Bench.of(settings, draft.manifest, root, environ, data=args.data)
         trial, checked = _tried(bench, draft.model, place, copy, scratch)
         say("\n".join(told(trial, checked)))
         sidecar = sidecar_of(trial, checked, sha256=place.sha256, now=datetime.now(UTC))
@@ -60,12 +63,12 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     return Exit.OK
 
 
-def _manifest_path(settings: Settings) -> Path:
+def _manifest_path(settings: Settings, models_dir: Path) -> Path:
     """The manifest that a run would read; where it is to be, if there is none yet."""
     try:
-        return find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
+        return find_manifest(settings.manifest, models_dir=models_dir, cwd=Path.cwd())
     except UsageError:
-        return settings.models_dir / settings.manifest
+        return models_dir / settings.manifest
 
 
 def _check_writable(folder: Path) -> None:

@@ -6,11 +6,11 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from job.artifacts import Artifact, Artifacts
+from job.artifacts import Artifact
 from job.clock import Clock
-from job.commands.prepare import manifest_of, secrets_of, start_logging
-from job.connect import connect
-from job.errors import Exit, JobError, UsageError
+from job.commands.prepare import secrets_of, start_logging
+from job.connect import connect, open_models
+from job.errors import Exit, JobError, ModelError, UsageError
 from job.findings import (
     Finding,
     dataset_findings,
@@ -22,10 +22,14 @@ from job.findings import (
     token_findings,
     warning,
 )
+from job.logs import hide
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
+from job.models_root import ModelsRoot
+from job.objects import PUSH
 from job.output import say
 from job.settings import Settings
+from job.storage_secrets import storage_secrets
 from job.tournament import Tournament
 from job.trial.bench import Bench
 from job.trial.findings import runtime_findings, trial_findings
@@ -45,19 +49,23 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
 
 
 def _findings(environ: Mapping[str, str], *, deep: bool) -> Iterator[Finding]:
+    hide(storage_secrets(environ))
     settings, faults = _settings(environ)
     yield from faults
     if settings is None:
         return
-    start_logging(settings)
-    manifest, faults = _manifest(settings)
+    clock = Clock()
+    start_logging(settings, environ)
+    found, faults = _manifest(settings, environ, clock)
     yield from faults
-    if manifest is not None:
-        start_logging(settings, secrets_of(manifest, environ))
-        yield from _models(settings, manifest, environ, deep=deep)
-    models = _enabled(manifest)
+    if found is not None:
+        root, manifest = found
+        start_logging(settings, environ, secrets_of(manifest, environ))
+        bench = Bench.of(settings, manifest, root, environ)
+        yield from _models(root, manifest, environ, bench if deep else None)
+    models = _enabled(None if found is None else found[1])
     if settings.public_id and settings.secret_key:
-        yield from _numerai(connect(settings, Clock()), models)
+        yield from _numerai(connect(settings, clock), models)
 
 
 def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:
@@ -72,13 +80,16 @@ def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, list[Finding
         return None, faults
 
 
-def _manifest(settings: Settings) -> tuple[Manifest | None, list[Finding]]:
+def _manifest(
+    settings: Settings, environ: Mapping[str, str], clock: Clock
+) -> tuple[tuple[ModelsRoot, Manifest] | None, list[Finding]]:
     try:
-        manifest = manifest_of(settings)
-    except UsageError as error:
+        root = open_models(settings, environ, clock)
+        manifest = root.manifest(settings.manifest)
+    except JobError as error:
         return None, faults_of(error)
     counts = f"{len(manifest.models)} models, {len(_enabled(manifest))} enabled"
-    return manifest, [ok(f"manifest {manifest.path}: {counts}")]
+    return (root, manifest), [ok(f"manifest {manifest.path}: {counts}")]
 
 
 def _enabled(manifest: Manifest | None) -> list[ModelSpec]:
@@ -86,17 +97,19 @@ def _enabled(manifest: Manifest | None) -> list[ModelSpec]:
 
 
 def _models(
-    settings: Settings, manifest: Manifest, environ: Mapping[str, str], *, deep: bool
+    root: ModelsRoot, manifest: Manifest, environ: Mapping[str, str], bench: Bench | None
 ) -> Iterator[Finding]:
-    """What the manifest's models are on this machine."""
+    """What the manifest's models are, tried if there is a bench."""
     models = _enabled(manifest)
-    yield from runtime_findings(manifest, environ, deep=deep)
+    yield from runtime_findings(manifest, environ, deep=bench is not None)
     yield from env_findings(models, environ)
-    artifacts, bench = Artifacts(settings.models_dir), Bench.of(settings, manifest, environ)
     for model in models:
-        artifact, findings = _artifact(artifacts, model)
+        if bench is None and not root.is_local:
+            yield from _guarded(partial(_stored, root, model))
+            continue
+        artifact, findings = _artifact(root, model)
         yield from findings
-        if deep and artifact is not None and not _lacks(model, environ):
+        if bench is not None and artifact is not None and not _lacks(model, environ):
             yield from trial_findings(bench, model, artifact)
 
 
@@ -105,12 +118,29 @@ def _lacks(model: ModelSpec, environ: Mapping[str, str]) -> bool:
     return not all(environ.get(name) for name in model.env)
 
 
-def _artifact(artifacts: Artifacts, model: ModelSpec) -> tuple[Artifact | None, list[Finding]]:
-    if model.format == "predictions" and not (artifacts.root / model.artifact).exists():
-        what = f"{model.name}: {model.artifact} is not there yet"
-        return None, [warning(f"{what}; another program is to write it in each round")]
+def _stored(root: ModelsRoot, model: ModelSpec) -> Iterator[Finding]:
+    """Whether an artifact is there, for a root from which it would have to be fetched."""
+    found = root.stored(model)
+    if found is not None:
+        there = f"{found.size:,} bytes in {root.shown}"
+        yield ok(f"{model.name}: artifact {model.artifact}, {there}; --deep reads it")
+    elif model.format == "predictions":
+        yield _not_yet(model)
+    else:
+        what = f"there is no file {model.artifact} in {root.shown}"
+        yield from faults_of(ModelError(what, hint=PUSH), subject=model.name)
+
+
+def _not_yet(model: ModelSpec) -> Finding:
+    what = f"{model.name}: {model.artifact} is not there yet"
+    return warning(f"{what}; another program is to write it in each round")
+
+
+def _artifact(root: ModelsRoot, model: ModelSpec) -> tuple[Artifact | None, list[Finding]]:
     try:
-        artifact = artifacts.get(model)
+        if model.format == "predictions" and root.stored(model) is None:
+            return None, [_not_yet(model)]
+        artifact = root.artifact(model)
     except JobError as error:
         return None, faults_of(error, subject=model.name)
     if model.format == "predictions":

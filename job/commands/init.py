@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from job.clock import Clock
-from job.commands.prepare import start_logging
+from job.commands.prepare import local_models_dir, start_logging
 from job.connect import connect
 from job.errors import Exit, UsageError
 from job.files import write_whole
@@ -28,7 +28,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Writes the skeleton where nothing is yet, and says what it holds."""
     settings = Settings.from_env(environ)
     place = None if args.out == STDOUT else _free_place(settings, args.out)
-    start_logging(settings)
+    start_logging(settings, environ)
     clock = Clock()
     state = connect(settings, clock).account_state(list(NUMBERS))
     if not state.slots:
@@ -48,7 +48,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
 
 def _free_place(settings: Settings, out: str | None) -> Path:
     """Where to write; raises `UsageError` where something is, which is never overwritten."""
-    place = Path(out) if out else settings.models_dir / settings.manifest
+    place = Path(out) if out else local_models_dir(settings, "init") / settings.manifest
     if place.exists() or place.is_symlink():
         raise UsageError(
             f"{place} is there already; nothing was written",

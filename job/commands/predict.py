@@ -9,15 +9,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from job.adding.entry import data_fault
-from job.artifacts import Artifacts
-from job.commands.prepare import manifest_of, secrets_of, start_logging
+from job.clock import Clock
+from job.commands.prepare import secrets_of, start_logging
+from job.connect import open_models
 from job.errors import Exit, ModelError, UsageError
 from job.files import disk_errors, write_whole
+from job.logs import hide
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
 from job.output import say
 from job.settings import Settings
 from job.sidecar import read_sidecar
+from job.storage_secrets import storage_secrets
 from job.trial.bench import Bench, Trial
 from job.trial.files import scratch_folder
 from job.trial.report import data_of, taken
@@ -30,16 +33,18 @@ SUFFIXES = (".csv", ".parquet")
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Writes the file and tells its figures; raises what Numerai would refuse it for after that."""
+    hide(storage_secrets(environ))
     settings = Settings.from_env(environ, credentials=False)
-    manifest = manifest_of(settings)
+    root = open_models(settings, environ, Clock())
+    manifest = root.manifest(settings.manifest)
     if faults := list(_flag_faults(args, manifest)):
         raise UsageError("the command line is wrong; nothing was tried", faults)
-    start_logging(settings, secrets_of(manifest, environ))
+    start_logging(settings, environ, secrets_of(manifest, environ))
     (model,) = _named(args, manifest)
     out = Path(args.out or f"{model.name}.csv")
-    artifact = Artifacts(settings.models_dir).get(model)
+    artifact = root.artifact(model)
     sidecar = read_sidecar(artifact.path, sha256=artifact.sha256)
-    bench = Bench.of(settings, manifest, environ, data=args.data, made_up=False)
+    bench = Bench.of(settings, manifest, root, environ, data=args.data, made_up=False)
     log.info("%s: loading %s, then predicting", model.name, model.artifact)
     with scratch_folder() as scratch:
         trial = bench.attempt(model, artifact, scratch, sidecar=sidecar)

@@ -1,4 +1,4 @@
-"""What every command begins with: settings, the log, the manifest."""
+"""What every command begins with: settings, the log, the models root and its manifest."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from job.clock import Clock
+from job.connect import open_models
 from job.errors import UsageError
-from job.logs import Redactor, start_log
-from job.manifest import Manifest, find_manifest, read_manifest
+from job.logs import Redactor, hide, start_log
+from job.manifest import Manifest
+from job.models_root import LocalRoot, ModelsRoot
 from job.settings import Settings, manifest_place_of
+from job.storage_secrets import storage_secrets
 
 log = logging.getLogger(__name__)
 
@@ -21,28 +25,37 @@ def no_flags(_: Manifest | None) -> Iterable[str]:
 
 
 def prepare(
-    environ: Mapping[str, str], flags: Callable[[Manifest | None], Iterable[str]] = no_flags
-) -> tuple[Settings, Manifest]:
-    """Settings and manifest, with the log started.
+    environ: Mapping[str, str],
+    clock: Clock,
+    flags: Callable[[Manifest | None], Iterable[str]] = no_flags,
+    *,
+    also: Iterable[logging.Handler] = (),
+) -> tuple[Settings, ModelsRoot, Manifest]:
+    """Settings, models root and manifest, with the log started.
 
     Args:
         flags: gives a sentence for each fault of the command line, which may name models; None
             where the manifest cannot be read.
+        also: what gets the log beside stderr.
 
-    Raises `UsageError` with every fault of all three.
+    Raises:
+        UsageError: with every fault of all three.
+        UnavailableError: the manifest is elsewhere and cannot be read; nothing else is known to be
+            wrong with the settings.
     """
+    hide(storage_secrets(environ))
     errors: list[UsageError] = []
-    settings = manifest = None
+    settings = found = None
     with _gathered(errors):
         settings = Settings.from_env(environ)
     with _gathered(errors):
-        manifest = _manifest_of(settings, environ)
-    if faults := list(flags(manifest)):
+        found = _manifest_of(settings, environ, clock)
+    if faults := list(flags(found and found[1])):
         errors.append(UsageError("the command line is wrong; nothing was tried", faults))
-    if settings is None or manifest is None or errors:
+    if settings is None or found is None or errors:
         raise errors[0] if len(errors) == 1 else _together(errors)
-    start_logging(settings, secrets_of(manifest, environ))
-    return settings, manifest
+    start_logging(settings, environ, secrets_of(found[1], environ), also=also)
+    return settings, *found
 
 
 @contextmanager
@@ -58,16 +71,20 @@ def _together(errors: Iterable[UsageError]) -> UsageError:
     return UsageError("the run is refused; nothing was tried", faults)
 
 
-def _manifest_of(settings: Settings | None, environ: Mapping[str, str]) -> Manifest | None:
-    """The manifest, also where other settings are at fault, so that all is told at once."""
+def _manifest_of(
+    settings: Settings | None, environ: Mapping[str, str], clock: Clock
+) -> tuple[ModelsRoot, Manifest] | None:
+    """The manifest and where it lies; where other settings are at fault only one of this machine,
+    so that all is told at once and nobody else is asked.
+    """
     if settings is not None:
-        return manifest_of(settings)
+        models = open_models(settings, environ, clock)
+        return models, models.manifest(settings.manifest)
     place = manifest_place_of(environ)
     if place is None:
         return None
-    setting, models_dir = place
-    path = find_manifest(setting, models_dir=models_dir, cwd=Path.cwd())
-    return read_manifest(path, models_dir=models_dir)
+    setting, folder = place
+    return LocalRoot(folder), LocalRoot(folder).manifest(setting)
 
 
 def secrets_of(manifest: Manifest, environ: Mapping[str, str]) -> set[str]:
@@ -76,21 +93,35 @@ def secrets_of(manifest: Manifest, environ: Mapping[str, str]) -> set[str]:
     return {environ[name] for name in names if environ.get(name)}
 
 
-def start_logging(settings: Settings, secrets: Iterable[str] = ()) -> Redactor:
+def start_logging(
+    settings: Settings,
+    environ: Mapping[str, str],
+    secrets: Iterable[str] = (),
+    *,
+    also: Iterable[logging.Handler] = (),
+) -> Redactor:
     """Starts the log as the settings say, and gives what takes the secrets out of a text: the API
-    token and further ones.
+    token, what opens a storage account, and further ones.
     """
+    token = (settings.public_id.reveal(), settings.secret_key.reveal())
     redact = start_log(
         format=settings.log_format,
         level=settings.log_level,
-        secrets=[settings.public_id.reveal(), settings.secret_key.reveal(), *secrets],
+        secrets=[*token, *storage_secrets(environ), *secrets],
+        also=also,
     )
     for warning in settings.warnings:
         log.warning(warning)
     return redact
 
 
-def manifest_of(settings: Settings) -> Manifest:
-    """The manifest that the settings name."""
-    path = find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
-    return read_manifest(path, models_dir=settings.models_dir)
+def local_models_dir(settings: Settings, command: str) -> Path:
+    """The models root, for what changes it; raises `UsageError` where it is not on this machine."""
+    if isinstance(settings.models_dir, Path):
+        return settings.models_dir
+    raise UsageError(
+        f"`{command}` works in a models root on this machine",
+        [f"NUMERAI_MODELS_DIR is {settings.models_dir}"],
+        hint="set it to a folder, then put what is there into Blob Storage with "
+        "`python -m deploy push`",
+    )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from job.commands.prepare import start_logging
+from job.clock import Clock
+from job.commands.prepare import local_models_dir, start_logging
+from job.connect import open_models
 from job.errors import Exit, JobError, ModelError, UsageError
 from job.manifest import Manifest, find_manifest, read_manifest, resolve_inside
 from job.manifest.editing import set_runtime
@@ -27,25 +29,29 @@ SHOWN: tuple[str, ...] = ("Python", "pandas", "pyarrow")
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Makes a runtime, or lists those of the manifest."""
     settings = Settings.from_env(environ, credentials=False)
-    path, manifest = _manifest(settings)
-    start_logging(settings)
+    start_logging(settings, environ)
+    if args.action == "list" and not isinstance(settings.models_dir, Path):
+        root = open_models(settings, environ, Clock())
+        return _list(root.manifest(settings.manifest), environ)
+    models_dir = local_models_dir(settings, "runtime create")
+    path, manifest = _manifest(settings.manifest, models_dir)
     if args.action == "list":
         return _list(manifest, environ)
     plan = plan_runtime(args, environ, manifest=manifest, data_dir=settings.data_dir)
     python = _make(plan, Tool.of(environ), environ, force=args.force)
     _say_and_name(plan, python, path)
-    _say_who_may_use(plan, manifest, settings.models_dir)
+    _say_who_may_use(plan, manifest, models_dir)
     return Exit.OK
 
 
-def _manifest(settings: Settings) -> tuple[Path, Manifest]:
+def _manifest(setting: str, models_dir: Path) -> tuple[Path, Manifest]:
     """The manifest and its file; an empty one where there is none yet."""
     try:
-        path = find_manifest(settings.manifest, models_dir=settings.models_dir, cwd=Path.cwd())
+        path = find_manifest(setting, models_dir=models_dir, cwd=Path.cwd())
     except UsageError:
-        path = settings.models_dir / settings.manifest
+        path = models_dir / setting
         return path, Manifest(path=str(path), sha256="", models=())
-    return path, read_manifest(path, models_dir=settings.models_dir, empty=True)
+    return path, read_manifest(path, models_dir=models_dir, empty=True)
 
 
 def _make(plan: RuntimePlan, tool: Tool, environ: Mapping[str, str], *, force: bool) -> Path:

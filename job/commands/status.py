@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 
 from job.clock import Clock
 from job.commands.prepare import prepare
 from job.connect import connect
 from job.errors import Exit, ModelError
-from job.manifest import resolve_inside
 from job.model_spec import ModelSpec
+from job.models_root import ModelsRoot, Stored
 from job.output import say
 from job.plan import slot_fault
 from job.round_state import Fresh, current_round, freshness
-from job.sidecar import TrialNote, read_sidecar
+from job.sidecar import TrialNote
 from job.tournament import AccountState, Round, Slot, Submission
-from job.tree import files_in
 from job.workers.ends import size
 
+AT_ONCE = 8
+"""Models asked after in the models root at the same time."""
 HEADERS = (
     *("model", "tournament", "round", "submitted", "when (UTC)", "", "artifact"),
     *("format", "runtime", "size", "last trial (UTC)", "note"),
@@ -51,27 +53,35 @@ class ModelStatus:
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Prints the table, or one line of JSON."""
-    settings, manifest = prepare(environ)
     clock = Clock()
+    settings, models, manifest = prepare(environ, clock)
     tournaments = sorted({model.tournament for model in manifest.models})
     state = connect(settings, clock).account_state(tournaments)
     now = clock.now()
     found = {name: current_round(rounds, now) for name, rounds in state.rounds.items()}
-    rows = [
-        _status(model, state, found.get(model.tournament), settings.models_dir)
-        for model in manifest.models
-    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        stored = pool.map(partial(_stored, models), manifest.models)
+        rows = [
+            _status(model, state, found.get(model.tournament), its)
+            for model, its in zip(manifest.models, stored, strict=True)
+        ]
     show = _as_json if args.json else _as_table
     say(show(rows, {n: r for n, r in found.items() if r is not None}, now))
     return Exit.OK
 
 
+def _stored(models: ModelsRoot, model: ModelSpec) -> Stored | None:
+    try:
+        return models.stored(model)
+    except ModelError:
+        return None
+
+
 def _status(
-    model: ModelSpec, state: AccountState, round_: Round | None, models_dir: Path
+    model: ModelSpec, state: AccountState, round_: Round | None, stored: Stored | None
 ) -> ModelStatus:
     slot = state.slot(tournament=model.tournament, name=model.name)
     fresh, note = _freshness(model, slot, round_, state.username)
-    stored = _size(model, models_dir)
     return ModelStatus(
         model=model.name,
         tournament=model.tournament,
@@ -82,8 +92,8 @@ def _status(
         artifact_present=stored is not None,
         format=model.format,
         runtime=model.runtime,
-        size=stored,
-        trial=None if stored is None else _trial(model, models_dir),
+        size=None if stored is None else stored.size,
+        trial=None if stored is None or stored.sidecar is None else stored.sidecar.trial,
         note=note,
     )
 
@@ -101,24 +111,6 @@ def _freshness(
     if isinstance(state, Fresh):
         return state.submission, note
     return None, note or state.reason
-
-
-def _size(model: ModelSpec, models_dir: Path) -> int | None:
-    """Bytes of the artifact, None where there is none."""
-    try:
-        path = resolve_inside(models_dir, model.artifact)
-        files = files_in(path) if path.is_dir() else [path]
-        return sum(file.stat().st_size for file in files)
-    except (ModelError, OSError):
-        return None
-
-
-def _trial(model: ModelSpec, models_dir: Path) -> TrialNote | None:
-    """The last trial, unless it was of another file than the manifest pins. The file itself is not
-    read for this: it may be large.
-    """
-    sidecar = read_sidecar(resolve_inside(models_dir, model.artifact), sha256=model.sha256)
-    return None if sidecar is None else sidecar.trial
 
 
 def _as_json(rows: list[ModelStatus], rounds: Mapping[str, Round], now: datetime) -> str:

@@ -4,8 +4,16 @@ from job.manifest.loading import (
     Manifest,
     find_manifest,
     load_manifest,
+    manifest_bytes,
     read_manifest,
     resolve_inside,
 )
 
-__all__ = ["Manifest", "find_manifest", "load_manifest", "read_manifest", "resolve_inside"]
+__all__ = [
+    "Manifest",
+    "find_manifest",
+    "load_manifest",
+    "manifest_bytes",
+    "read_manifest",
+    "resolve_inside",
+]

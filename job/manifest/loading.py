@@ -82,16 +82,23 @@ def read_manifest(path: Path, *, models_dir: Path | None = None, empty: bool = F
     Raises:
         UsageError: the file cannot be read, or is not a valid manifest.
     """
+    manifest = load_manifest(manifest_bytes(path), source=str(path), empty=empty)
+    root = (models_dir or path.parent).absolute()
+    return replace(manifest, runtimes={n: root / python for n, python in manifest.runtimes.items()})
+
+
+def manifest_bytes(path: Path) -> bytes:
+    """A manifest's file, or as much of it as shows that it is too large for one.
+
+    Raises `UsageError` when it cannot be read.
+    """
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(
             f"cannot read the manifest {path}", [error.strerror or str(error)]
         ) from error
-    manifest = load_manifest(data, source=str(path), empty=empty)
-    root = (models_dir or path.parent).absolute()
-    return replace(manifest, runtimes={n: root / python for n, python in manifest.runtimes.items()})
 
 
 def find_manifest(setting: str, *, models_dir: Path, cwd: Path) -> Path:

@@ -18,6 +18,7 @@ from job.files import disk_errors
 from job.machine import cores
 from job.manifest import Manifest
 from job.model_spec import Features, ModelSpec
+from job.models_root import ModelsRoot
 from job.predict import Defaults
 from job.recipe import Recipe
 from job.runtimes.interpreters import python_of
@@ -72,12 +73,13 @@ class Bench:
 
     Args:
         manifest: whose runtimes they name.
+        models: where lists of features are.
         data: a live file to use instead of the newest one under `data_dir`.
         made_up: whether made-up data will do where no real ones are here.
     """
 
     manifest: Manifest
-    models_dir: Path
+    models: ModelsRoot
     data_dir: Path
     environ: Mapping[str, str]
     defaults: Defaults
@@ -89,6 +91,7 @@ class Bench:
         cls,
         settings: Settings,
         manifest: Manifest,
+        models: ModelsRoot,
         environ: Mapping[str, str],
         *,
         data: str | None = None,
@@ -97,7 +100,7 @@ class Bench:
         """The bench that the settings ask for."""
         return cls(
             manifest=manifest,
-            models_dir=settings.models_dir,
+            models=models,
             data_dir=settings.data_dir,
             environ=environ,
             defaults=Defaults(settings.model_timeout, settings.model_memory),
@@ -157,7 +160,7 @@ class Bench:
         def names(asked: Features | None, frozen: Sequence[str] | None) -> Names:
             if frozen is not None:
                 return Names(frozen)
-            return names_of(asked, model, local, models_dir=self.models_dir)
+            return names_of(asked, model, local, feature_file=self.models.feature_file)
 
         against = None if model.neutralize is None else model.neutralize.features
         return (

@@ -7,10 +7,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from job.errors import ModelError, UnavailableError
-from job.features import resolve_features
+from job.features import FeatureFiles, resolve_features
 from job.files import disk_errors
 from job.model_spec import Features, FeatureSet, ModelSpec
 from job.trial.local_data import LocalData
@@ -33,7 +32,7 @@ class Names:
 
 
 def names_of(
-    asked: Features | None, model: ModelSpec, local: LocalData, *, models_dir: Path
+    asked: Features | None, model: ModelSpec, local: LocalData, *, feature_file: FeatureFiles
 ) -> Names:
     """What `features` of the model, or of its `neutralize`, mean here.
 
@@ -41,7 +40,7 @@ def names_of(
     only real names would do and no features.json tells them.
     """
     if not isinstance(asked, FeatureSet) or local.find(FEATURES) is not None:
-        return Names(resolve_features(asked, model, local, models_dir=models_dir))
+        return Names(resolve_features(asked, model, local, feature_file=feature_file))
     names = made_up_names(asked.name, version=model.data_version)
     if local.live() is not None or names is None:
         raise ModelError(

@@ -106,7 +106,7 @@ def _names_now(asked: FeatureSet, then: list[str], trial: Trial) -> list[str] | 
     if trial.local.find(FEATURES) is None:
         return then
     try:
-        return resolve_features(asked, trial.model, trial.local, models_dir=Path())
+        return resolve_features(asked, trial.model, trial.local, feature_file=Path)
     except ModelError:
         return None
 

@@ -1,0 +1,55 @@
+"""What is left of a run that was refused before it began: a record that says why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from job.blob_url import Location
+from job.clock import Clock
+from job.connect import open_store
+from job.errors import JobError
+from job.logs import redacted
+from job.past_records import live_data
+from job.record import SUFFIX, RunRecord
+from job.report import WORDS
+from job.run_log import SUFFIX as LOG_SUFFIX
+from job.settings import runs_dir_of
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 60.0
+"""For the record alone; the settings' own patience may be what is wrong with them."""
+
+
+def leave_refusal(error: JobError, environ: Mapping[str, str], clock: Clock) -> RunRecord | None:
+    """Leaves the record, where there is a place for it; None where it could not be written."""
+    location = runs_dir_of(environ)
+    if location is None:
+        return None
+    try:
+        return _refused(location, error, environ, clock)
+    except JobError as problem:
+        log.debug("no run record: %s", problem)
+        return None
+
+
+def _refused(
+    location: Location, error: JobError, environ: Mapping[str, str], clock: Clock
+) -> RunRecord:
+    runs = open_store(location, environ, clock=clock, patience=PATIENCE_SECONDS)
+    record = RunRecord(runs, started=clock.now(), redact=redacted, live_data=live_data(runs))
+    record.end(
+        outcome=WORDS[error.exit_code],
+        exit_code=error.exit_code,
+        message=str(error),
+        now=clock.now(),
+    )
+    if not isinstance(location, Path):
+        text = "\n".join(["error: " + error.lines()[0], *error.lines()[1:], ""])
+        try:
+            runs.write(record.name.removesuffix(SUFFIX) + LOG_SUFFIX, redacted(text).encode())
+        except JobError as problem:
+            log.debug("no log beside the record: %s", problem)
+    return record
