@@ -133,22 +133,34 @@ def _step(piece: Piece, there: Mapping[str, Found]) -> Step:
     return _of(piece, Action.KEEP, f"keep {_label(piece)} ({piece.words})")
 
 
-def _with_consequences(steps: list[Step]) -> Iterator[Step]:
+def _with_consequences(steps: list[Step]) -> list[Step]:
     """The steps, with what follows for some from others: an identity that is made anew is another
     one, and role assignments go with the container group that they are on.
     """
-    anew = {step.id.lower() for step in steps if step.action in {Action.CREATE, Action.REPLACE}}
-    for step in steps:
-        piece = step.piece
-        if piece is None or step.action not in {Action.KEEP, Action.CHANGE}:
-            yield step
-        elif piece.facts.get("identity", "") in anew:
-            action = Action.REPLACE if piece.kind is Kind.GROUP else Action.CHANGE
-            yield _of(piece, action, f"{action} {_label(piece)}: its identity is made anew")
-        elif piece.kind is Kind.ASSIGNMENT and piece.scope.lower() in anew:
-            yield _of(piece, Action.CREATE, f"create {_label(piece)} ({piece.words})")
-        else:
-            yield step
+    new = _made(steps)
+    steps = [_with_identity(step, new) for step in steps]
+    new = _made(steps)
+    return [_with_scope(step, new) for step in steps]
+
+
+def _made(steps: Iterable[Step]) -> set[str]:
+    return {step.id.lower() for step in steps if step.action in {Action.CREATE, Action.REPLACE}}
+
+
+def _with_identity(step: Step, new: set[str]) -> Step:
+    piece = step.piece
+    if piece is None or step.id.lower() in new or piece.facts.get("identity") not in new:
+        return step
+    action = Action.REPLACE if piece.kind is Kind.GROUP else Action.CHANGE
+    return _of(piece, action, f"{action} {_label(piece)}: its identity is made anew")
+
+
+def _with_scope(step: Step, new: set[str]) -> Step:
+    piece = step.piece
+    kept = piece is not None and step.action is Action.KEEP and piece.kind is Kind.ASSIGNMENT
+    if piece is None or not kept or piece.scope.lower() not in new:
+        return step
+    return _of(piece, Action.CREATE, f"create {_label(piece)} ({piece.words})")
 
 
 def _assignment_step(piece: Piece, thing: Found, there: Mapping[str, Found]) -> Step:

@@ -35,7 +35,7 @@ def matching(pattern: str, what: str) -> Read:
 
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
-# There a resource group may have letters of other alphabets too, whose lower case is not always the same.
+# There a resource group may have letters of other alphabets too; their case is a trap.
 resource_group = matching(
     r"[-\w.()]{0,89}[-\w()]",
     "up to 90 letters, digits, and - _ . ( ), with no full stop at its end",

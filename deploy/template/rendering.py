@@ -95,7 +95,8 @@ def render(
     Args:
         management_url: where the workflows reach Azure's management, without a slash at its end.
         audience: what their token is for; None: `management_url` with a slash.
-        deployer: object id of whoever deploys, which names two pieces; None: not known.
+        deployer: object id of whoever deploys, which names two pieces; None: a template for
+            anyone, who then gives it as a parameter.
         secrets_tag: what the group's tag is to be; None: not known.
     """
     frame = Frame(

@@ -117,8 +117,9 @@ def _for_deployer(frame: Frame, scope: str, words: str) -> Part:
         "principalType": parameter(DEPLOYER_TYPE),
     }
     deployer = frame.deployer or NOBODY_YET
-    name = guid_with_parameter(scope, DEPLOYER_ID, BLOB_CONTRIBUTOR)
     guid = arm_guid(scope, deployer, BLOB_CONTRIBUTOR)
+    # For whoever it will be, if nobody is named; else what a plan was made with.
+    name = guid if frame.deployer else guid_with_parameter(scope, DEPLOYER_ID, BLOB_CONTRIBUTOR)
     role = BLOB_CONTRIBUTOR
     return _assignment(frame, scope, role, words, name, guid, properties, (scope,), deployer)
 
