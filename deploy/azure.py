@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from azure.core.credentials import TokenCredential
 
-from deploy.arm import LISTING, Arm
+from deploy.arm import LISTING, Arm, shown
 from deploy.deployments import Deployments
 from deploy.endpoint import Endpoint
 from deploy.groups import Groups
@@ -25,6 +25,13 @@ from job.secret import Secret
 PATIENCE: Final = 120.0
 """Seconds for which a request is tried again."""
 DELETING: Final = 10 * 60.0
+REGISTERING: Final = 10 * 60.0
+NAMESPACES: Final = (
+    "Microsoft.ContainerInstance",
+    "Microsoft.Logic",
+    "Microsoft.ManagedIdentity",
+    "Microsoft.Storage",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,26 @@ class Azure:
             return False
         self.arm.put(group_id, LISTING, {"location": location})
         return True
+
+    def register(self, subscription_id: str) -> None:
+        """Tells the subscription of the kinds of resources that a deployment has, and waits until
+        it knows them. Raises `UnavailableError` when that takes longer than `REGISTERING` seconds.
+        """
+        waiting = [f"{subscription_id}/providers/{name}" for name in NAMESPACES]
+        for provider in waiting:
+            self.arm.post(f"{provider}/register", LISTING, what=f"register {shown(provider)}")
+        end = self.arm.clock.monotonic() + REGISTERING
+        while waiting := [one for one in waiting if not self._is_registered(one)]:
+            if self.arm.clock.monotonic() >= end:
+                raise UnavailableError(
+                    f"{shown(waiting[0])} is not registered after {REGISTERING / 60:.0f} minutes",
+                    hint="`az provider show -n NAME` shows how it goes; then `apply` again",
+                )
+            self.arm.clock.sleep(self.arm.endpoint.poll_seconds)
+
+    def _is_registered(self, provider: str) -> bool:
+        found = self.arm.get(provider, LISTING) or {}
+        return found.get("registrationState") == "Registered"
 
     def callback_url(self, trigger_id: str, api_version: str) -> Secret:
         """The address that a workflow's trigger is called by: whoever has it may start the job."""

@@ -75,10 +75,10 @@ class Deployments:
         if result.error is not None:
             raise UsageError(f"Azure refuses the deployment {self.name}", lines_of(result.error))
         changes = (result.properties and result.properties.changes) or ()
-        return tuple(Foreseen(str(one.change_type), str(one.resource_id)) for one in changes)
+        return tuple(Foreseen(_text(one.change_type), str(one.resource_id)) for one in changes)
 
     def deploy(self, template: Json, parameters: Json, *, tell: Tell) -> None:
-        """Carries out a deployment and waits for its end, telling what has come about.
+        """Carries out a deployment and waits for its end, telling the id of what has come about.
 
         Raises `UnavailableError` when it fails, or has not ended after `DEPLOYING` seconds.
         """
@@ -139,7 +139,7 @@ class Deployments:
         for resource_id, state, _ in self._parts():
             if state == "Succeeded" and resource_id not in told:
                 told.add(resource_id)
-                tell(f"  done: {shown(resource_id)}")
+                tell(resource_id)
         return _state_of(found)
 
     def _found(self) -> DeploymentExtended | None:
@@ -204,5 +204,9 @@ def _mark_of(found: DeploymentExtended | None) -> str | None:
 def _state_of(found: DeploymentExtended | None) -> str:
     if found is None or found.properties is None:
         return "accepted"
-    state = found.properties.provisioning_state
-    return str(getattr(state, "value", state) or "accepted").lower()
+    return _text(found.properties.provisioning_state or "accepted").lower()
+
+
+def _text(word: object) -> str:
+    """A word of Azure's, which is an enum where the SDK knows it."""
+    return str(getattr(word, "value", word))

@@ -8,20 +8,16 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from job.model_spec import FeatureFile, Features, ModelSpec
+from job.objects import object_name
 from job.sidecar import SUFFIX
 
 OBJECTS: Final = "objects/"
 MANIFESTS: Final = "manifests/"
 
 
-def object_name(sha256: str) -> str:
-    """Of a file, by the digest of its bytes."""
-    return f"{OBJECTS}{sha256}"
-
-
 def sidecar_name(sha256: str) -> str:
     """Of the note on the artifact with that digest."""
-    return f"{OBJECTS}{sha256}{SUFFIX}"
+    return f"{object_name(sha256)}{SUFFIX}"
 
 
 def list_name(data: bytes) -> str:

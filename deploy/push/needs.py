@@ -9,12 +9,12 @@ from deploy.push.names import (
     OBJECTS,
     feature_files,
     is_folder,
-    object_name,
     sidecar_name,
 )
 from deploy.push.shelf import Shelf
 from job.manifest import load_manifest
 from job.model_spec import ModelSpec
+from job.objects import object_name
 from job.tree import read_listing
 
 

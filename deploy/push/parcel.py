@@ -5,17 +5,19 @@ manifest that names them. Every artifact is verified as the job verifies it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from deploy.push.names import feature_files, is_folder, list_name, object_name, sidecar_name
+from deploy.push.names import feature_files, is_folder, list_name, sidecar_name
 from deploy.push.pinning import pinned
+from deploy.push.surroundings import RUNTIMES
 from job.artifacts import Artifact, Artifacts
 from job.errors import ModelError, UsageError
 from job.files import disk_errors
-from job.manifest import load_manifest, resolve_inside
+from job.manifest import Manifest, load_manifest, resolve_inside
 from job.model_spec import ModelSpec
+from job.objects import object_name
 from job.sidecar import read_sidecar, sidecar_path
 from job.tree import digest_of, listing, modules_listing, read_listing
 
@@ -154,6 +156,7 @@ def pack(root: Path, manifest_path: Path) -> Parcel:
         data = manifest_path.read_bytes()
     manifest = load_manifest(data, source=str(manifest_path))
     packing = _Packing(root)
+    packing.faults += _relative_runtimes(manifest)
     for index, model in enumerate(manifest.models):
         packing.model(index, model)
     if packing.faults:
@@ -169,6 +172,16 @@ def pack(root: Path, manifest_path: Path) -> Parcel:
         models=len(packing.pins),
         left_out=tuple(packing.left_out),
     )
+
+
+def _relative_runtimes(manifest: Manifest) -> Iterator[str]:
+    """Interpreters in the models root: nothing can be started from where it is pushed to."""
+    for name, python in manifest.runtimes.items():
+        if not python.is_absolute():
+            yield (
+                f"runtimes.{name}: {python} is relative to the models root; give the absolute path "
+                f"that it has in the image, such as {RUNTIMES}/{name}/bin/python"
+            )
 
 
 def _why_left_out(model: ModelSpec) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 
 from deploy.push import Pushed, pack, push
 from deploy.push.needs import needed
+from deploy.push.surroundings import surroundings
 from job.errors import ModelError, UnavailableError, UsageError
 from job.manifest import load_manifest
 from job.sidecar import Sidecar, write_sidecar
@@ -367,3 +368,27 @@ def test_times_of_kept_manifests_follow_each_other_whatever_the_clock_says(
     kept = [name for name in shelf.files() if name.startswith("manifests/")]
     pinned = [load_manifest(shelf.files()[name], source="m").models[0].sha256 for name in kept]
     assert pinned == [sha("1"), sha("2"), sha("3")]
+
+
+def test_an_interpreter_in_the_models_root_cannot_be_started_from_where_it_is_pushed_to(
+    root: Root,
+) -> None:
+    root.write({"name": "mallard", "artifact": "mallard.pkl"}, runtimes={"old": "venv/bin/python"})
+    with pytest.raises(UsageError, match=r"runtimes\.old: venv/bin/python is relative") as caught:
+        pack(root.path, root.manifest)
+    assert "/opt/runtimes/old/bin/python" in str(caught.value)
+
+
+def test_what_models_need_beside_their_files_is_warned_of(root: Root) -> None:
+    root.put("code/model.py", "x = 1")
+    root.write(
+        {"name": "mallard", "artifact": "mallard.pkl", "runtime": "mine"},
+        {"name": "teal", "artifact": "code/model.py", "env": ["A_KEY", "B_KEY"]},
+        {"name": "scaup", "artifact": "mallard.pkl", "runtime": "theirs"},
+        {"name": "gone", "artifact": "none.pkl", "runtime": "mine", "enabled": False},
+        runtimes={"mine": "/home/me/bin/python", "theirs": "/opt/runtimes/x/bin/python"},
+    )
+    manifest = load_manifest(root.manifest.read_bytes(), source="m")
+    runtime, key = surroundings(manifest, secrets=frozenset({"B_KEY"}))
+    assert "mallard: its runtime mine is /home/me/bin/python" in runtime
+    assert "teal: it wants A_KEY, which is not among `secrets`" in key

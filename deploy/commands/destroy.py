@@ -1,0 +1,97 @@
+"""`destroy`: what `apply` made is removed, the storage with models and records only if asked."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Final
+
+from deploy.names import MODELS, RUNS
+from deploy.pieces import Found, Kind
+from deploy.secrets import all_secrets
+from deploy.session import Session, begin, start, tell
+from deploy.survey import survey
+from deploy.template.part import API_VERSIONS
+from deploy.webhook import clear_hook, numerai_of
+from job.errors import Exit, JobError, StoppedError, UnavailableError, UsageError
+
+ORDER: Final = (Kind.WORKFLOW, Kind.GROUP, Kind.ASSIGNMENT, Kind.ROLE, Kind.IDENTITY)
+"""What starts the job first, then the job, then rights: a role that is assigned cannot be
+deleted, and the assignments of an identity that is gone stay behind.
+"""
+
+
+def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
+    """Says what is to go, asks, and removes it."""
+    session = begin(args, environ)
+    seen = survey(session, None)
+    there = [*seen.found.values(), *seen.former]
+    doomed = sorted(
+        (thing for thing in there if thing.kind in ORDER),
+        key=lambda thing: (ORDER.index(thing.kind), thing.name),
+    )
+    data = _data(session, there) if args.with_data else []
+    if not doomed and not data:
+        tell(f"{session.settings.name}: there is nothing to remove")
+        return Exit.OK
+    for thing in (*doomed, *data):
+        running = "; a run is under way and is broken off" if thing.running else ""
+        tell(f"  - {seen.label(thing)}{running}")
+    if any(thing.kind in {Kind.STORAGE, Kind.CONTAINER} for thing in there) and not data:
+        account = session.settings.storage.account
+        tell(f"storage account {account} stays, with models and run records")
+    if not args.yes and not _agreed(session):
+        tell("nothing was removed")
+        return Exit.OK
+    unhooked = _unhook(session, environ, doomed)
+    for thing in (*doomed, *data):
+        if session.azure.delete(thing.id, thing.api_version):
+            tell(f"removed {seen.label(thing)}")
+    if unhooked is not None:
+        raise UnavailableError(
+            "all is removed but Numerai's webhook, which leads nowhere now",
+            unhooked,
+            hint="take it away at https://numer.ai/models",
+        )
+    return Exit.OK
+
+
+def _data(session: Session, there: list[Found]) -> list[Found]:
+    """Where the data are: the account if it was made here, else the two containers in it."""
+    if session.settings.storage.create:
+        return [thing for thing in there if thing.kind is Kind.STORAGE]
+    ids = {session.names.container(name).lower() for name in (MODELS, RUNS)}
+    return [thing for thing in there if thing.id.lower() in ids]
+
+
+def _agreed(session: Session) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(
+            "nothing was removed", ["there is no terminal to ask on"], hint="say --yes"
+        )
+    sys.stdout.write(f"Remove all that? Type {session.settings.name} to agree: ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip() == session.settings.name
+
+
+def _unhook(session: Session, environ: Mapping[str, str], doomed: list[Found]) -> str | None:
+    """Takes Numerai's webhook away while its address can still be asked for; says why it could
+    not. That is no reason to leave what costs money.
+    """
+    hook = session.names.webhook.lower()
+    if not any(thing.id.lower() == hook for thing in doomed):
+        return None
+    try:
+        secrets = all_secrets(session.settings, environ)
+        start(secrets.values(), environ)
+        trigger, version = session.names.webhook_trigger, API_VERSIONS[Kind.WORKFLOW]
+        url = session.azure.callback_url(trigger, version)
+        numerai = numerai_of(session.settings, secrets, session.clock, environ)
+        for name in clear_hook(numerai, [url]):
+            tell(f"removed Numerai's webhook from {name}")
+    except StoppedError:
+        raise
+    except JobError as error:
+        return str(error)
+    return None

@@ -1,0 +1,136 @@
+"""`plan`: what exists, what would be done, what starts at once, what it costs. Changes nothing."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy.cost import cost_of
+from deploy.names import Names
+from deploy.plan import Step, decide, to_deploy
+from deploy.plan_text import plan_text
+from deploy.secrets import Secrets, secrets_in
+from deploy.session import Session, begin, start, tell
+from deploy.settings import TOKEN
+from deploy.template import Template, parameters, render
+from deploy.validation import template_faults
+from deploy.webhook import numerai_of
+from deploy.windows import documented_windows, latest_openings, recent_windows, window_warnings
+from job.errors import Exit, JobError, UnavailableError, UsageError
+from job.files import write_whole
+from job.secret import Secret
+
+if TYPE_CHECKING:
+    from deploy.survey import Survey
+
+RECENT_ROUNDS = 10
+STDOUT = "-"
+
+
+def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
+    """Prints the plan; writes the template where asked."""
+    session = begin(args, environ)
+    secrets = secrets_in(session.settings, environ)
+    start(secrets.values(), environ)
+    template = offline_template(session)
+    if args.template == STDOUT:
+        sys.stdout.write(template.text)
+        return Exit.OK
+    notes = []
+    if args.template:
+        write_whole(Path(args.template), template.text.encode())
+        notes.append(f"The template is in {args.template}.")
+    complete = set(secrets) == set(session.settings.all_secrets)
+    seen, why = _survey(session, secrets if complete else None)
+    if seen is None:
+        steps = decide(template.pieces, {})
+        notes.append(f"Azure was not asked: {why}")
+    else:
+        steps = seen.steps
+        notes += foreseen(session, seen, steps)
+        if not complete:
+            notes.append(
+                "The secrets are not all given, so that those of the container were not compared."
+            )
+    if session.settings.webhook:
+        notes.append("`apply` sets Numerai's webhook on one model of the account at its end.")
+    warnings, more = schedule_words(session, secrets)
+    tell(
+        plan_text(
+            session.settings,
+            steps,
+            cost=cost_of(session.settings),
+            warnings=warnings,
+            notes=[*more, *notes],
+            looked=seen is not None,
+        )
+    )
+    return Exit.OK
+
+
+def offline_template(session: Session) -> Template:
+    """The template as it is known without anyone being signed in; raises `UsageError` for what
+    Azure would refuse.
+    """
+    template = render(
+        session.settings,
+        management_url=session.endpoint.url,
+        audience=session.endpoint.audience,
+    )
+    faults = template_faults(template.document, scope=Names(session.settings).scope)
+    if faults:
+        raise UsageError("Azure would refuse the template; nothing was tried", faults)
+    return template
+
+
+def _survey(session: Session, secrets: Secrets | None) -> tuple[Survey | None, str]:
+    """What Azure has, or why it could not be asked."""
+    try:
+        session.azure.principal()
+    except (UnavailableError, UsageError) as error:
+        return None, str(error)
+    from deploy.survey import survey
+
+    return survey(session, secrets), ""
+
+
+def schedule_words(session: Session, secrets: Secrets) -> tuple[Sequence[str], list[str]]:
+    """Warnings of windows that no start meets, and until when late openings are met."""
+    settings, now = session.settings, session.clock.now()
+    windows, where = documented_windows(now), "as Numerai documents them"
+    if all(name in secrets for name in TOKEN):
+        try:
+            numerai = numerai_of(settings, secrets, session.clock, session.environ)
+            rounds = numerai.recent_rounds("classic", limit=RECENT_ROUNDS)
+            windows, where = recent_windows(rounds, now) or windows, "the last ones at Numerai"
+        except JobError as error:
+            where += f", for Numerai could not be asked ({error})"
+    met = latest_openings(settings, windows)
+    notes = [f"The schedule was held against the rounds' windows, {where}."]
+    return window_warnings(settings, windows), [*notes, *([f"With it {met}."] if met else [])]
+
+
+def foreseen(session: Session, seen: Survey, steps: Sequence[Step]) -> list[str]:
+    """What Azure itself says of what would be deployed."""
+    ids = to_deploy(steps)
+    if not ids or not seen.found:
+        return []
+    nobody = dict.fromkeys(session.settings.all_secrets, Secret("not given"))
+    given = parameters(
+        session.settings,
+        deployer=seen.deployer.object_id,
+        deployer_type=seen.deployer.type,
+        secrets=nobody,
+        secrets_tag=seen.tag or "",
+    )
+    try:
+        found = session.azure.deployments.what_if(seen.template.only(ids).document, given)
+    except JobError as error:
+        return [f"Azure could not foresee the deployment: {error}"]
+    labels = {step.id.lower(): f"{step.kind} {step.name}" for step in steps}
+    changes = [one for one in found if one.change not in {"NoChange", "Ignore"}]
+    lines = [f"  {one.change.lower()} {labels.get(one.id.lower(), one.id)}" for one in changes]
+    return ["Azure itself foresees:", *lines] if lines else ["Azure itself foresees no change."]

@@ -1,0 +1,94 @@
+"""`run`: the job started now, followed to its end; this ends as it did."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from datetime import timedelta
+
+from deploy.following import follow
+from deploy.instance import Instance
+from deploy.names import RUNS
+from deploy.records import Record, newest_records
+from deploy.secrets import secrets_in
+from deploy.session import Session, begin, start, tell
+from job.errors import Exit, UnavailableError, UsageError
+from job.record import SUFFIX
+from job.report import headline, summary
+from job.units import parse_duration
+from job.variables import VARIABLES
+
+SLACK = timedelta(minutes=2)
+"""By how much the container's clock and the platform's may differ."""
+
+
+def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
+    """Starts the job unless it runs; exits with the code that the run's record has."""
+    session = begin(args, environ)
+    start(secrets_in(session.settings, environ).values(), environ)
+    groups = session.azure.groups
+    before = groups.instance()
+    if before is None:
+        raise UsageError(
+            f"there is no container group {session.settings.name} yet",
+            [],
+            hint="`python -m deploy apply` makes it",
+        )
+    known = frozenset(session.store(RUNS).names(SUFFIX))
+    if before.over:
+        groups.start()
+        tell(f"started {session.settings.name}")
+    else:
+        tell("a run is under way already; following it")
+    ended = follow(
+        groups,
+        before=before if before.over else None,
+        longest=longest_run(session),
+        clock=session.clock,
+        poll=session.endpoint.poll_seconds,
+        tell=tell,
+    )
+    record = _record(session, ended, known if before.over else frozenset())
+    return _told(ended, record)
+
+
+def longest_run(session: Session) -> float:
+    """Seconds after which a run has hung, its stop included."""
+    name = "NUMERAI_RUN_TIMEOUT"
+    default = next(variable.default for variable in VARIABLES if variable.name == name)
+    return parse_duration(dict(session.settings.job).get(name) or default or "2h") + 300.0
+
+
+def _record(session: Session, ended: Instance, known: frozenset[str]) -> Record | None:
+    """The record of the run that has ended, None where it left none."""
+    for record in newest_records(session.store(RUNS), most=5):
+        if f"{record.name}{SUFFIX}" in known:
+            continue
+        if ended.started is None or record.started >= ended.started - SLACK:
+            return record
+    return None
+
+
+def _told(ended: Instance, record: Record | None) -> Exit:
+    if record is None:
+        if ended.exit_code == 0:
+            tell("the run left no record: another run held its lock, or it had none to leave")
+            return Exit.OK
+        raise UnavailableError(
+            f"the run left no record; its container: {ended}",
+            *ended.events[-3:],
+            hint="`python -m deploy logs` shows what it wrote",
+        )
+    if record.results:
+        tell(f"\n{summary(record.results)}\n")
+    rounds = ", ".join(f"{name} round {number}" for name, number in record.rounds.items())
+    tell(f"{rounds or 'no round'}: {record.outcome.replace('_', ' ')} ({headline(record.results)})")
+    if record.message:
+        tell(record.message)
+    if record.exit_code is None:
+        raise UnavailableError(
+            "the run's record has no end: it was killed",
+            f"its container: {ended}",
+            hint="run again: it continues where it was",
+        )
+    return Exit(record.exit_code)

@@ -1,0 +1,87 @@
+"""What there is to be, what there is, and what is to be done about it: for `plan`, `apply` and
+`destroy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from deploy.azure import Principal
+from deploy.found import found_of, kind_of
+from deploy.pieces import NAME_TAG, Found, Piece
+from deploy.plan import Step, decide
+from deploy.push.parallel import for_each
+from deploy.secrets import Secrets
+from deploy.secrets_tag import secrets_tag
+from deploy.session import Session
+from deploy.template import Template, render
+from deploy.template.part import API_VERSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was seen.
+
+    Attributes:
+        found: what there is of the template's pieces, by id.
+        former: what there is beside, with this job's tag or its names.
+    """
+
+    deployer: Principal
+    template: Template
+    tag: str | None
+    found: Mapping[str, Found]
+    former: tuple[Found, ...]
+
+    def label(self, thing: Found) -> str:
+        """A thing as the plan names it."""
+        pieces = (*self.template.pieces, *self.template.unused)
+        names = (piece.name for piece in pieces if piece.id.lower() == thing.id.lower())
+        return f"{thing.kind} {next(names, thing.name)}"
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is to be done; raises `UsageError` for what is in the way."""
+        return decide(self.template.pieces, self.found, self.former)
+
+
+def survey(session: Session, secrets: Secrets | None) -> Survey:
+    """Asks Azure what there is.
+
+    Args:
+        secrets: all of the deployment's, or None: then what the container has is not compared.
+    """
+    deployer = session.azure.principal()
+    tag = None if secrets is None else secrets_tag(session.settings, secrets)
+    template = render(
+        session.settings,
+        management_url=session.endpoint.url,
+        audience=session.endpoint.audience,
+        deployer=deployer.object_id,
+        secrets_tag=tag,
+    )
+    found = _found(session, ((piece.id, piece.api_version) for piece in template.pieces))
+    former = _found(session, _others(session, template.pieces, template.unused))
+    return Survey(deployer, template, tag, found, tuple(former.values()))
+
+
+def _others(
+    session: Session, pieces: Iterable[Piece], unused: Iterable[Piece]
+) -> Iterable[tuple[str, str]]:
+    """Ids and API versions of what may be there beside the pieces."""
+    known = {piece.id.lower() for piece in pieces}
+    ids = {piece.id.lower(): (piece.id, piece.api_version) for piece in unused}
+    for one in session.azure.arm.tagged(session.names.scope, NAME_TAG, session.settings.name):
+        kind = kind_of(one)
+        if kind is not None:
+            ids[one.lower()] = one, API_VERSIONS[kind]
+    return [one for key, one in ids.items() if key not in known]
+
+
+def _found(session: Session, wanted: Iterable[tuple[str, str]]) -> dict[str, Found]:
+    def look(one: tuple[str, str]) -> Found | None:
+        body = session.azure.arm.get(*one)
+        return None if body is None else found_of(one[0], body)
+
+    return {found.id: found for found in for_each(look, list(wanted)) if found is not None}
