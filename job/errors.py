@@ -81,16 +81,25 @@ class TransientError(UnavailableError):
     """Another try may succeed.
 
     Args:
+        hint: what to do next when no try has succeeded.
         retry_after: seconds the service asked to wait, None where it did not say.
         maybe_done: whether the request may have been carried out all the same.
+        patience: seconds that this kind of trouble is given, None: what the caller gives any.
     """
 
     def __init__(
-        self, what: str, *why: str, retry_after: float | None = None, maybe_done: bool = False
+        self,
+        what: str,
+        *why: str,
+        hint: str = "",
+        retry_after: float | None = None,
+        maybe_done: bool = False,
+        patience: float | None = None,
     ) -> None:
-        super().__init__(what, *why)
+        super().__init__(what, *why, hint=hint)
         self.retry_after = retry_after
         self.maybe_done = maybe_done
+        self.patience = patience
 
 
 class TokenError(UnavailableError):

@@ -43,15 +43,11 @@ class Retry:
         made.
         """
         started = self.clock.monotonic()
-        end = (
-            started + self.patience
-            if self.until is None
-            else min(started + self.patience, self.until)
-        )
+        ends = _Ends(self, started)
         attempts = Retrying(
             retry=retry_if_exception_type(TransientError),
-            wait=lambda state: self._wait(state, end - self.clock.monotonic()),
-            stop=lambda state: self._is_over(state, end),
+            wait=lambda state: self._wait(state, ends.after(state) - self.clock.monotonic()),
+            stop=lambda state: self._is_over(state, ends.after(state)),
             sleep=self.clock.sleep,
             before_sleep=_log_retry,
             retry_error_callback=lambda state: _give_up(
@@ -74,6 +70,26 @@ class Retry:
         return now >= end or now + _asked(state) > end
 
 
+class _Ends:
+    """When the patience with each kind of trouble ends: a kind that has a patience of its own gets
+    it from when it came up, and what comes up thereafter begins anew.
+    """
+
+    def __init__(self, retry: Retry, started: float) -> None:
+        self._retry = retry
+        self._started = started
+        self._begun: dict[float | None, float] = {}
+
+    def after(self, state: RetryCallState) -> float:
+        """The end after this failure, on the clock's monotonic scale."""
+        error = _error(state)
+        own = error.patience if isinstance(error, TransientError) else None
+        first = self._retry.clock.monotonic() if self._begun else self._started
+        begun = self._begun.setdefault(own, first)
+        end = begun + (self._retry.patience if own is None else own)
+        return end if self._retry.until is None else min(end, self._retry.until)
+
+
 def _error(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome is not None else None
 
@@ -91,6 +107,9 @@ def _log_retry(state: RetryCallState) -> None:
 def _give_up(state: RetryCallState, *, what: str, seconds: float) -> T:  # type: ignore[type-var]
     error = _error(state)
     tries = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
+    cause, why, hint = f"{error}", (), ""
+    if isinstance(error, TransientError):
+        cause, why, hint = error.what, error.why, error.hint
     raise UnavailableError(
-        what, f"{error} ({tries} over {seconds:.0f} s)", hint="run again later"
+        what, f"{cause} ({tries} over {seconds:.0f} s)", *why, hint=hint or "run again later"
     ) from error

@@ -151,3 +151,26 @@ def test_time_that_passes_while_the_wait_is_worked_out_costs_no_try() -> None:
         return "done"
 
     assert Retry(clock, patience=1.0, backoff=lambda _: 60.0)(second_time, what="it") == "done"
+
+
+def test_a_kind_of_trouble_with_a_patience_of_its_own_gets_it_from_when_it_came_up(
+    clock: FakeClock,
+) -> None:
+    refused = TransientError("403", "the role is missing", hint="assign it", patience=300.0)
+    operation = Flaky(clock, *[busy()] * 4, *[refused] * 100)
+    with pytest.raises(UnavailableError) as caught:
+        Retry(clock, 60.0)(operation, what="cannot read it")
+    first_refusal, last = operation.tried_at[4], operation.tried_at[-1]
+    assert last - first_refusal == pytest.approx(300.0)
+    assert caught.value.what == "cannot read it"
+    assert caught.value.why[1:] == ("the role is missing",)
+    assert caught.value.hint == "assign it"
+
+
+def test_trouble_that_comes_after_another_kind_begins_with_its_whole_patience(
+    clock: FakeClock,
+) -> None:
+    refused = TransientError("403", patience=300.0)
+    operation = Flaky(clock, *[refused] * 10, *[busy()] * 4)
+    assert Retry(clock, 60.0)(operation, what="no answer") == "answer"
+    assert operation.tried_at[10] - operation.tried_at[0] > 60.0
