@@ -107,7 +107,8 @@ def _log_retry(state: RetryCallState) -> None:
 def _give_up(state: RetryCallState, *, what: str, seconds: float) -> T:  # type: ignore[type-var]
     error = _error(state)
     tries = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
-    cause, why, hint = f"{error}", (), ""
+    cause, hint = f"{error}", ""
+    why: tuple[str, ...] = ()
     if isinstance(error, TransientError):
         cause, why, hint = error.what, error.why, error.hint
     raise UnavailableError(

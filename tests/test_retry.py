@@ -171,6 +171,6 @@ def test_trouble_that_comes_after_another_kind_begins_with_its_whole_patience(
     clock: FakeClock,
 ) -> None:
     refused = TransientError("403", patience=300.0)
-    operation = Flaky(clock, *[refused] * 10, *[busy()] * 4)
+    operation = Flaky(clock, *[refused] * 10, *[busy()] * 2)
     assert Retry(clock, 60.0)(operation, what="no answer") == "answer"
     assert operation.tried_at[10] - operation.tried_at[0] > 60.0
