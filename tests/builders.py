@@ -10,7 +10,7 @@ from job.model_spec import ModelSpec
 from job.outcomes import planned
 from job.past_records import live_data
 from job.plan import Submit
-from job.record import RunRecord
+from job.record import Aside, RunRecord, at_once
 from job.store import Folder
 from job.tournament import AccountState, Round, Slot, Submission
 from tests.clock import NOON
@@ -76,10 +76,17 @@ def a_step(name: str = "mallard", *, late: bool = False, round_: Round | None = 
     return Submit(a_model(name), a_slot(name=name), round_, deadline, "no submission yet")
 
 
-def begun(store: Folder, *, number: int = 1400, minutes: float = 0.0, **changes: Any) -> RunRecord:
+def begun(
+    store: Folder,
+    *,
+    number: int = 1400,
+    minutes: float = 0.0,
+    aside: Aside = at_once,
+    **changes: Any,
+) -> RunRecord:
     """A record of a run for a round, with one model changed as told."""
     started = NOON + timedelta(minutes=minutes)
-    record = RunRecord(store, started=started, live_data=live_data(store))
+    record = RunRecord(store, started=started, live_data=live_data(store), aside=aside)
     record.enter(a_round(number))
     record.begin([planned(a_step())])
     for name, digest in changes.get("datasets", {}).items():
