@@ -73,8 +73,7 @@ def container_group(
 
 def group_body(command: list[str], **more: object) -> Json:
     """The same as a body."""
-    body: Json = container_group(command, **more).serialize()  # type: ignore[arg-type]
-    return body
+    return dict(container_group(command, **more).serialize())  # type: ignore[arg-type]
 
 
 def workflow(trigger: Json, *, identity: str = IDENTITY, target: str = JOB) -> Json:

@@ -202,7 +202,8 @@ class ContainerGroups(Provider):
 
     def _pull(self, id_: ResourceId, body: Json) -> None:
         """Only images of a registry of ours can be out of reach."""
-        self._platform.pause(self._platform.pull)
+        if self._platform.pause(self._platform.pull):
+            raise Refusal(503, "ServiceUnavailable", "The stand-in is being closed.")
         for one in body["properties"]["containers"]:
             image = one["properties"]["image"]
             host = image.partition("/")[0]

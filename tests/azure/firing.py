@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,17 +32,13 @@ class ActionRun:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A run of a workflow, begun by a trigger."""
+    """A run of a workflow, begun by a trigger; `status` is Succeeded or Failed."""
 
     workflow: str
     trigger: str
     at: datetime
+    status: str
     actions: tuple[ActionRun, ...]
-
-    @property
-    def status(self) -> str:
-        """Failed if any action failed, else Succeeded."""
-        return "Failed" if any(one.status == "Failed" for one in self.actions) else "Succeeded"
 
 
 class Runner:
@@ -69,17 +65,13 @@ class Runner:
             for name, one in definition.get("parameters", {}).items()
         }
         done: dict[str, ActionRun] = {}
-        waiting = dict(definition["actions"])
-        while waiting:
-            ready = [name for name, one in waiting.items() if set(one["runAfter"]) <= set(done)]
-            for name in ready:
-                action = waiting.pop(name)
-                wanted = all(done[one].status in on for one, on in action["runAfter"].items())
-                done[name] = (
-                    self._http(name, _filled(action["inputs"], given), identity)
-                    if wanted
-                    else ActionRun(name, "Skipped")
-                )
+        for name, action in _ordered(definition["actions"]):
+            if any(done[one].status not in on for one, on in action["runAfter"].items()):
+                done[name] = ActionRun(name, "Skipped")
+            elif action["type"] == "Wait":
+                done[name] = ActionRun(name, "Succeeded")
+            else:
+                done[name] = self._http(name, _filled(action["inputs"], given), identity)
         return tuple(done.values())
 
     def _http(
@@ -123,6 +115,48 @@ class Runner:
             raise Refusal(400, "InvalidUri", f"this stand-in has no way to {given}")
         query = "&".join(one for one in (parts.query, urlencode(inputs.get("queries", {}))) if one)
         return f"{self.management_url}{parts.path}" + (f"?{query}" if query else "")
+
+
+def check_order(actions: Json) -> None:
+    """Refuses actions that wait for one that is not there, or for each other.
+
+    Raises:
+        Refusal: 400.
+    """
+    list(_ordered(actions))
+
+
+def _ordered(actions: Json) -> Iterator[tuple[str, Json]]:
+    done: set[str] = set()
+    waiting = dict(actions)
+    while waiting:
+        ready = [name for name, one in waiting.items() if set(one["runAfter"]) <= done]
+        if not ready:
+            raise Refusal(
+                400,
+                "InvalidTemplate",
+                f"The template validation failed: the 'runAfter' of '{', '.join(waiting)}' names "
+                "actions that do not exist, or that wait for each other.",
+            )
+        yield ready[0], waiting.pop(ready[0])
+        done.add(ready[0])
+
+
+def status_of(definition: Json, actions: tuple[ActionRun, ...]) -> str:
+    """How a run ended: as its last actions did, or where they were skipped, those before them.
+
+    https://learn.microsoft.com/azure/logic-apps/logic-apps-exception-handling
+    """
+    found = {one.name: one.status for one in actions}
+    after = {name: set(one["runAfter"]) for name, one in definition["actions"].items()}
+    ends = set(after) - set().union(*after.values())
+    while ends:
+        name = ends.pop()
+        if found[name] == "Skipped":
+            ends |= after[name]
+        elif found[name] != "Succeeded":
+            return "Failed"
+    return "Succeeded"
 
 
 def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:

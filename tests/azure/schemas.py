@@ -113,25 +113,44 @@ _HTTP = _object(
     "method",
     "uri",
 )
-_ACTION = _object(
-    {
-        "type": {"const": "Http"},
-        "inputs": _HTTP,
-        "runAfter": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "array",
-                "items": {"enum": ["Succeeded", "Failed", "Skipped", "TimedOut"]},
-                "minItems": 1,
-            },
-        },
-        "runtimeConfiguration": _ANY,
-        "operationOptions": _STRING,
+_RUN_AFTER: Schema = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "array",
+        "items": {"enum": ["Succeeded", "Failed", "Skipped", "TimedOut"]},
+        "minItems": 1,
     },
-    "type",
-    "inputs",
-    "runAfter",
+}
+_UNITS = ["Second", "Minute", "Hour", "Day"]
+_INTERVAL = _object(
+    {"count": {"type": "integer", "minimum": 1}, "unit": {"enum": _UNITS}}, "count", "unit"
 )
+_ACTION: Schema = {
+    "oneOf": [
+        _object(
+            {
+                "type": {"const": "Http"},
+                "inputs": _HTTP,
+                "runAfter": _RUN_AFTER,
+                "runtimeConfiguration": _ANY,
+                "operationOptions": _STRING,
+            },
+            "type",
+            "inputs",
+            "runAfter",
+        ),
+        _object(
+            {
+                "type": {"const": "Wait"},
+                "inputs": _object({"interval": _INTERVAL}, "interval"),
+                "runAfter": _RUN_AFTER,
+            },
+            "type",
+            "inputs",
+            "runAfter",
+        ),
+    ]
+}
 _DEFINITION = _object(
     {
         "$schema": {

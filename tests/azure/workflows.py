@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from tests.azure.directory import Directory, Principal
 from tests.azure.errors import Json, Refusal
-from tests.azure.firing import Firing, Runner
+from tests.azure.firing import Firing, Runner, check_order, status_of
 from tests.azure.ids import ResourceId
 from tests.azure.providers import Identities, Provider
 from tests.azure.schedule import check_recurrence, fires_at_once, next_firings
@@ -52,6 +52,7 @@ class Workflows(Provider):
     def check(self, id_: ResourceId, body: Json, former: Resource | None) -> None:
         """Identities are there, recurrences can be reckoned with."""
         self._identities.check_attached(body)
+        check_order(body["properties"]["definition"]["actions"])
         for trigger in body["properties"]["definition"]["triggers"].values():
             if trigger["type"] == "Recurrence":
                 check_recurrence(trigger["recurrence"])
@@ -144,7 +145,8 @@ class Workflows(Provider):
             lambda name: self._principal(resource, name),
             properties.get("parameters", {}),
         )
-        firing = Firing(resource.id.names[-1], found.name, self.state.now(), actions)
+        status = status_of(properties["definition"], actions)
+        firing = Firing(resource.id.names[-1], found.name, self.state.now(), status, actions)
         with self._lock:
             self.firings.append(firing)
         return firing
