@@ -17,7 +17,6 @@ from deploy.arm import LISTING, Arm, shown
 from deploy.deployments import Deployments
 from deploy.endpoint import Endpoint
 from deploy.groups import Groups
-from deploy.refusals import asking
 from job.clock import Clock
 from job.errors import UnavailableError
 from job.secret import Secret
@@ -70,11 +69,8 @@ class Azure:
         """Who deploys, as their own token says."""
         scope = self.arm.endpoint.scope
 
-        def token() -> str:
-            return self._credential.get_token(scope).token
-
-        with asking("sign you in"):
-            claims = _claims(token())
+        what = "sign you in"
+        claims = _claims(self.arm.tried(what, lambda: self._credential.get_token(scope).token))
         object_id = claims.get("oid")
         if not object_id:
             raise UnavailableError("Azure's token does not say whose it is", "it has no `oid`")

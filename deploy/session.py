@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -64,9 +63,8 @@ class Session:
     def azure(self) -> Azure:
         """Azure's management, signed in to when it is first asked."""
         try:
-            credential = import_module("job.identity").credential_for(self.environ)
-
             from deploy.azure import Azure
+            from job.identity import credential
         except ModuleNotFoundError as error:
             raise UsageError(
                 "Azure cannot be asked",
@@ -78,7 +76,7 @@ class Session:
             group=self.settings.resource_group,
             name=self.settings.name,
             endpoint=self.endpoint,
-            credential=credential,
+            credential=credential(self.environ),
             clock=self.clock,
             patience=self.patience,
         )
