@@ -189,7 +189,7 @@ class Cloud:
         """Ends every process, connection and thread, Azurite's too. Twice does no harm."""
         self._stopping.set()
         self._groups.close()
-        self._operations.close()
+        self._operations.wait()
         self._groups.close()  # what an operation has started meanwhile
         self.identity_endpoint.stop()
         self._server.stop()
@@ -317,6 +317,10 @@ class Cloud:
             if container.process is not None and not container.process.wait(seconds):
                 raise TimeoutError(f"{id_text} still runs after {seconds} s")
         return run.state
+
+    def wait_for_operations(self) -> None:
+        """Waits until every long-running operation that is not stuck has done its work."""
+        self._operations.wait()
 
     def fire(self, workflow_id: str, trigger: str | None = None) -> Firing:
         """Runs a workflow's actions now, as if a trigger (or its only one) had fired."""

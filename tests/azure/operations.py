@@ -103,9 +103,11 @@ class Operations:
             raise operation.error
         return Reply(204) if operation.result is None else json_reply(200, operation.result)
 
-    def close(self) -> None:
+    def wait(self) -> None:
         """Waits for what is under way."""
-        for thread in self._threads:
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
             thread.join()
 
     def _new(self, *, stuck: bool) -> Operation:
@@ -132,8 +134,8 @@ class Operations:
 
         thread = threading.Thread(target=run, name=f"operation {operation.id}")
         with self._lock:
+            thread.start()
             self._threads.append(thread)
-        thread.start()
 
     def _headers(self, operation: Operation) -> dict[str, str]:
         url = f"{self.url}{self._path}/{operation.id}?api-version=2016-06-01&t=0"

@@ -97,9 +97,9 @@ class Sdk:
         response: HttpResponse = self.arm.send_request(request)
         return response
 
-    def get(self, path: str, **query: str) -> Json:
+    def get(self, path: str, body: None = None, **query: str) -> Json:
         """What a GET answers."""
-        response = self.send("GET", path, None, **query)
+        response = self.send("GET", path, body, **query)
         response.raise_for_status()
         found: Json = response.json()
         return found
