@@ -2,69 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
 
+from tests.azure.deployment import TYPE, Deployment
 from tests.azure.directory import Principal
 from tests.azure.errors import Json, Refusal
 from tests.azure.faults import Fault, Kind
+from tests.azure.functions import NotYetError, references, unresolved
 from tests.azure.operations import Operations
 from tests.azure.resources import Desk
 from tests.azure.specs import check_deployment
 from tests.azure.state import State
-from tests.azure.template import NotYetError, Planned, Template, references, unresolved
+from tests.azure.template import Planned, Template
 from tests.azure.what_if import changes
 from tests.azure.wire import Reply, json_reply
 
-TYPE = "Microsoft.Resources/deployments"
 _FAILED = (
     "At least one resource deployment operation failed. Please list deployment operations for "
     "details. Please see https://aka.ms/arm-deployment-operations for usage details."
 )
-
-
-@dataclass(slots=True)
-class Deployment:
-    """A deployment and how far it has come."""
-
-    id: str
-    name: str
-    template: Template
-    begun: datetime
-    correlation: str
-    tags: Json
-    state: str = "Accepted"
-    ended: datetime | None = None
-    outputs: Json = field(default_factory=dict)
-    error: Json | None = None
-    operations: list[Json] = field(default_factory=list)
-
-    def show(self, now: datetime) -> Json:
-        """What a GET answers; secure parameters and outputs have no value."""
-        document = json.dumps(self.template.document, sort_keys=True).encode()
-        duration = ((self.ended or now) - self.begun).total_seconds()
-        done = [one for one in self.operations if _state(one) == "Succeeded"]
-        properties: Json = {
-            "templateHash": str(int(hashlib.sha256(document).hexdigest()[:15], 16)),
-            "parameters": self.template.shown_parameters,
-            "mode": "Incremental",
-            "provisioningState": self.state,
-            "timestamp": (self.ended or now).isoformat(),
-            "duration": f"PT{duration:.7f}S",
-            "correlationId": self.correlation,
-            "providers": [],
-            "dependencies": [],
-            "outputs": self.outputs,
-            "outputResources": [{"id": _target(one)["id"]} for one in done],
-        }
-        if self.error is not None:
-            properties["error"] = self.error
-        head = {"id": self.id, "name": self.name, "type": TYPE, "tags": self.tags}
-        return {**head, "properties": properties}
 
 
 class Deployments:
@@ -214,15 +171,6 @@ class Deployments:
         properties["statusCode"] = str(refusal.status)
         properties["statusMessage"] = {"status": "Failed", "error": refusal.error}
         raise refusal
-
-
-def _state(operation: Json) -> str:
-    return str(operation["properties"]["provisioningState"])
-
-
-def _target(operation: Json) -> Json:
-    target: Json = operation["properties"]["targetResource"]
-    return target
 
 
 def _active(former: Deployment) -> Refusal:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from tests.azure.access import ASSIGNMENTS, DEFINITIONS, Access, forbidden
 from tests.azure.authorization import built_in
 from tests.azure.container_groups import ContainerGroups
-from tests.azure.deployments import TYPE as DEPLOYMENTS
+from tests.azure.deployment import TYPE as DEPLOYMENTS
 from tests.azure.deployments import Deployments
 from tests.azure.directory import MANAGEMENT, Directory, Principal, expired
 from tests.azure.errors import Json, Refusal

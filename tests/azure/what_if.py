@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.azure.errors import Json
+from tests.azure.functions import references
 from tests.azure.state import Resource, State
-from tests.azure.template import Template, references
+from tests.azure.template import Template
 
 _HIDDEN = "*******"
 Show = Callable[[Resource], Json]
