@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from job.errors import JobError
@@ -89,14 +87,9 @@ class LogWriter:
         self._failed = False
         self._thread = threading.Thread(target=self._run, name="run-log", daemon=True)
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Writes while the context lasts; the end is left to `finish`."""
+    def start(self) -> None:
+        """Writes from now on, until `finish`."""
         self._thread.start()
-        try:
-            yield
-        finally:
-            self._ending.set()
 
     def finish(self, within: float) -> None:
         """Has the last lines written, and waits for that so many seconds at most."""
