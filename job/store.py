@@ -14,7 +14,7 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from job.files import clear_parts, disk_errors, read_json, write_whole
+from job.files import clear_parts, disk_errors, write_whole
 
 LOCK = "lock"
 HOLDER = "lock.json"
@@ -151,22 +151,32 @@ class Folder:
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                holder: Holder | None = self._holder()
+                holder: Holder | None = holder_of(self.read(HOLDER))
             else:
                 holder = None
         try:
             if holder is None:
                 clear_parts(self.root)
-                note = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-                self.write(HOLDER, json.dumps(note).encode())
+                self.write(HOLDER, note_of_holder(since))
             yield holder
         finally:
             lock.release()
 
-    def _holder(self) -> Holder:
-        note = read_json(self.root / HOLDER)
-        if not isinstance(note, dict):
-            return Holder("another run")
-        return Holder(
-            f"process {note.get('pid')} on {note.get('host')}, running since {note.get('since')}"
-        )
+
+def note_of_holder(since: str) -> bytes:
+    """What this process leaves for whoever finds the lock held."""
+    note = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    return json.dumps(note).encode()
+
+
+def holder_of(note: bytes | None) -> Holder:
+    """Who left that note; a note that is no note is anybody's."""
+    try:
+        known = json.loads(note or b"")
+    except ValueError:
+        known = None
+    if not isinstance(known, dict):
+        return Holder("another run")
+    return Holder(
+        f"process {known.get('pid')} on {known.get('host')}, running since {known.get('since')}"
+    )
