@@ -14,10 +14,10 @@ from tests.azure.access import Access
 from tests.azure.container_group import Container, GroupRun
 from tests.azure.errors import Json, Refusal, not_found
 from tests.azure.ids import ResourceId
+from tests.azure.messages import Reply, Request, json_reply
 from tests.azure.processes import Process
 from tests.azure.providers import Identities, Provider
 from tests.azure.state import Resource, State
-from tests.azure.wire import Reply, Request, json_reply
 
 REGISTRY = "Microsoft.ContainerRegistry/registries"
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,13 +10,13 @@ from tests.azure.directory import Principal
 from tests.azure.errors import Json, Refusal
 from tests.azure.faults import Fault, Kind
 from tests.azure.functions import NotYetError, references, unresolved
+from tests.azure.messages import Reply, json_reply
 from tests.azure.operations import Operations
 from tests.azure.resources import Desk
 from tests.azure.specs import check_deployment
 from tests.azure.state import State
 from tests.azure.template import Planned, Template
 from tests.azure.what_if import changes
-from tests.azure.wire import Reply, json_reply
 
 _FAILED = (
     "At least one resource deployment operation failed. Please list deployment operations for "

@@ -15,9 +15,9 @@ from tests.azure.directory import STORAGE, Directory, Principal
 from tests.azure.errors import Refusal
 from tests.azure.faults import Fault, Faults, Kind
 from tests.azure.ids import ResourceId
+from tests.azure.messages import CUT, Reply, Request
 from tests.azure.state import Resource, State
 from tests.azure.storage import ACCOUNT
-from tests.azure.wire import CUT, Reply, Request
 
 _BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/"
 _CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers/"

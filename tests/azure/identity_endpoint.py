@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from tests.azure.directory import LIFETIME, Directory, Principal
 from tests.azure.faults import Faults, Kind
-from tests.azure.wire import CUT, Reply, Request, Server, json_reply
+from tests.azure.messages import CUT, Reply, Request, json_reply
+from tests.azure.wire import Server
 
 PATH = "/metadata/identity/oauth2/token"
 

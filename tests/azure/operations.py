@@ -12,7 +12,7 @@ from enum import Enum
 
 from tests.azure.errors import Json, Refusal
 from tests.azure.faults import Fault, Kind
-from tests.azure.wire import Reply, json_reply
+from tests.azure.messages import Reply, json_reply
 
 Work = Callable[[], Json | None]
 

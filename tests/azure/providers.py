@@ -9,8 +9,8 @@ from typing import ClassVar
 from tests.azure.directory import Directory, Principal
 from tests.azure.errors import Json, Refusal
 from tests.azure.ids import ResourceId
+from tests.azure.messages import Reply, Request
 from tests.azure.state import Resource, State
-from tests.azure.wire import Reply, Request
 
 
 class Provider:

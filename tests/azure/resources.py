@@ -10,11 +10,11 @@ from tests.azure.directory import Principal
 from tests.azure.errors import Json, Refusal
 from tests.azure.faults import Fault, Faults, Kind
 from tests.azure.ids import ResourceId
+from tests.azure.messages import Reply, json_reply
 from tests.azure.operations import Operations
 from tests.azure.providers import Provider
 from tests.azure.specs import Specs
 from tests.azure.state import Resource, State
-from tests.azure.wire import Reply, json_reply
 
 
 class Desk:

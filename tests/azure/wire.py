@@ -3,54 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import ssl
 import struct
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.azure.messages import Reply, Request
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request with its body; names of headers and of parameters are in lower case.
-
-    `target` is the path with the query as they came, `path` the decoded path.
-    """
-
-    method: str
-    target: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer. With `cut` the connection ends by RST and nothing is sent."""
-
-    status: int
-    body: bytes = field(default=b"", repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    cut: bool = False
-
-
-CUT = Reply(0, cut=True)
 Answer = Callable[[Request], Reply]
-
-
-def json_reply(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
-    """An answer in JSON."""
-    body = json.dumps(content).encode()
-    kind = {"Content-Type": "application/json; charset=utf-8"}
-    return Reply(status, body, {**kind, **(headers or {})})
 
 
 class Server(ThreadingHTTPServer):

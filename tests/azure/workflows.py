@@ -13,10 +13,10 @@ from tests.azure.directory import Directory, Principal
 from tests.azure.errors import Json, Refusal
 from tests.azure.firing import Firing, Runner, check_order, status_of
 from tests.azure.ids import ResourceId
+from tests.azure.messages import Reply, Request, json_reply
 from tests.azure.providers import Identities, Provider
 from tests.azure.schedule import check_recurrence, fires_at_once, next_firings
 from tests.azure.state import Resource, State
-from tests.azure.wire import Reply, Request, json_reply
 
 CALLBACK = "/workflows/"
 
