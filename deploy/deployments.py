@@ -124,10 +124,10 @@ class Deployments:
     def _fail(self, state: str) -> None:
         found = self._found()
         error = None if found is None or found.properties is None else found.properties.error
-        lines = [*self._failures(), *lines_of(error)]
+        lines = self._failures() or lines_of(error)
         raise UnavailableError(
             f"the deployment {self.name} has {'failed' if state == 'failed' else 'been stopped'}",
-            *dict.fromkeys(lines),
+            *lines,
             hint="mend that and `apply` again: what is there already stays",
         )
 

@@ -1,0 +1,199 @@
+"""`plan` says what `apply` does, `apply` does it once, and both tell no secret."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.azure.cloud import Cloud
+from tests.deploy.place import Place
+
+WRITING = {"PUT", "PATCH", "DELETE"}
+
+
+def writes(cloud: Cloud) -> list[str]:
+    """The operations that changed something, or were to."""
+    return [asked.operation for asked in cloud.requests if asked.method in WRITING]
+
+
+def hooks(place: Place) -> dict[str, str]:
+    """The models that have a webhook."""
+    return {one.name: one.webhook for one in place.box.models if one.webhook}
+
+
+def test_it_makes_what_was_planned(place: Place) -> None:
+    planned = place.run("plan")
+    assert planned.code == 0
+    assert writes(place.cloud) == []
+    applied = place.run("apply")
+    assert (applied.code, applied.err) == (0, "")
+    named = [line.split(" (")[0] for line in planned.out.splitlines() if line.startswith("  + ")]
+    assert named
+    for line in named:
+        assert f"  done: {line.removeprefix('  + create ').replace(': ', ' ')}" in applied.out
+    assert len(place.there()) == len(named)
+    assert f"{len(named)} made" in applied.out
+
+
+def test_done_again_there_is_nothing_to_change(place: Place) -> None:
+    place.run("apply")
+    place.settled()
+    before, was = place.there(), len(writes(place.cloud))
+    again = place.run("apply")
+    assert (again.code, again.out) == (0, "numerai-job: nothing to change\n")
+    assert place.there() == before
+    assert len(writes(place.cloud)) == was
+    assert place.cloud.run_of(place.names.group).state == "Succeeded"
+    assert "Nothing to change: all" in place.run("plan").out
+
+
+def test_the_container_group_starts_when_it_is_made(place: Place) -> None:
+    assert "Starts at once: container group numerai-job" in place.run("plan").out
+    place.run("apply")
+    place.settled()
+    assert "hello from the container" in place.run("logs").out
+
+
+def test_what_cannot_be_changed_in_place_is_made_anew(place: Place) -> None:
+    place.run("apply")
+    place.settled()
+    place.write(cpu=4)
+    planned = place.run("plan")
+    assert "vCPU 2 becomes 4: Azure cannot change that in place" in planned.out
+    applied = place.run("apply")
+    assert applied.code == 0
+    assert "deleted container group numerai-job" in applied.out
+    container = place.cloud.show(place.names.group)["properties"]["containers"][0]
+    assert container["properties"]["resources"]["requests"]["cpu"] == 4
+    place.settled()
+    assert "nothing to change" in place.run("apply").out
+
+
+def test_only_what_differs_is_deployed(place: Place) -> None:
+    place.run("apply")
+    place.settled()
+    place.write(triggers=[{"days": ["Tue"], "at": ["12:35"]}, {"webhook": True}])
+    runs = place.cloud.run_of(place.names.group)
+    applied = place.run("apply")
+    assert "deploying 1 resource\n" in applied.out
+    assert "done: workflow numerai-job-trigger-1" in applied.out
+    assert place.cloud.run_of(place.names.group) is runs  # a PUT would have started it
+
+
+def test_a_trigger_that_is_given_up_is_deleted_with_all_that_it_had(place: Place) -> None:
+    place.run("apply")
+    place.settled()
+    assert list(hooks(place)) == ["mallard"]
+    place.write(triggers=[{"days": ["Tue"], "at": ["12:05"]}])
+    applied = place.run("apply")
+    assert "deleted workflow numerai-job-webhook" in applied.out
+    assert "Numerai does not call any more for mallard" in applied.out
+    assert hooks(place) == {}
+    assert place.names.webhook.lower() not in place.there()
+    assert "nothing to change" in place.run("apply").out
+
+
+def test_a_webhook_that_was_taken_away_is_set_again(place: Place) -> None:
+    place.run("apply")
+    place.settled()
+    was = hooks(place)
+    place.numerai.set_webhook(place.slot("mallard"), None)
+    assert place.run("apply").out == "Numerai calls when a round opens for mallard\n"
+    assert hooks(place) == was
+
+
+def test_a_rotated_key_is_a_change(place: Place) -> None:
+    place.write(secrets=["MY_KEY"])
+    place.more["MY_KEY"] = "hush-hush-1"
+    place.run("apply")
+    place.settled()
+    assert "nothing to change" in place.run("apply").out
+    place.more["MY_KEY"] = "hush-hush-2"
+    assert "the secrets are others" in place.run("plan").out
+    assert place.run("apply").code == 0
+    assert "nothing to change" in place.run("apply").out
+
+
+def test_a_plan_without_secrets_says_what_it_could_not_compare(place: Place) -> None:
+    place.run("apply")
+    place.settled()
+    place.more["NUMERAI_SECRET_KEY"] = None
+    planned = place.run("plan")
+    assert planned.code == 0
+    assert "were not compared" in planned.out
+    assert "Nothing to change" in planned.out
+
+
+def test_an_apply_without_secrets_is_refused_before_anything_is_asked(place: Place) -> None:
+    place.more |= {"NUMERAI_SECRET_KEY": None, "NUMERAI_PUBLIC_ID": None}
+    refused = place.run("apply")
+    assert refused.code == 2
+    assert "NUMERAI_PUBLIC_ID: not set" in refused.err
+    assert "NUMERAI_SECRET_KEY: not set" in refused.err
+    assert place.cloud.requests == []
+
+
+def test_without_anyone_signed_in_the_plan_says_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AZURE_CLIENT_ID", "AZURE_POD_IDENTITY_AUTHORITY_HOST"):
+        monkeypatch.delenv(name)
+        place.more[name] = None
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
+    place.more["AZURE_TOKEN_CREDENTIALS"] = "EnvironmentCredential"
+    planned = place.run("plan")
+    assert planned.code == 0
+    assert "Nobody is signed in to Azure" in planned.out
+    assert "+ create container group numerai-job" in planned.out
+    assert "Azure was not asked: nobody is signed in to Azure here" in planned.out
+    assert place.cloud.requests == []
+
+
+def test_the_template_is_written_and_can_be_deployed_as_it_is(place: Place) -> None:
+    target = place.folder / "numerai.json"
+    assert f"The template is in {target}." in place.run("plan", "--template", str(target)).out
+    template: dict[str, Any] = json.loads(target.read_text())
+    assert place.run("plan", "--template", "-").out == target.read_text()
+    assert {"NUMERAI_SECRET_KEY", "deployerObjectId"} <= set(template["parameters"])
+    assert place.box.secret_key not in target.read_text()
+
+
+def test_the_schedule_is_held_against_the_rounds(place: Place) -> None:
+    assert "the last ones at Numerai" in place.run("plan").out
+    place.more["NUMERAI_SECRET_KEY"] = None
+    place.write(triggers=[{"days": ["Sun"], "at": ["02:00"]}])
+    planned = place.run("plan").out
+    assert "as Numerai documents them" in planned
+    assert "the round of Tuesday" in planned
+
+
+def test_what_others_have_made_is_not_touched(place: Place) -> None:
+    place.cloud.add_group("numerai")
+    body = {"location": "swedencentral", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
+    place.cloud.add(place.names.storage, body)
+    before = place.there()
+    refused = place.run("apply")
+    assert refused.code == 2
+    assert "storage account numeraimodels0: was not made by this tool" in refused.err
+    assert place.there() == before
+    assert writes(place.cloud) == []
+
+
+def test_no_secret_is_ever_shown(place: Place) -> None:
+    texts = [place.run(*words).text for words in (["plan"], ["apply"], ["apply"], ["plan"])]
+    signature = hooks(place)["mallard"].rpartition("sig=")[2]
+    place.settled()
+    texts += [place.run(*words).text for words in (["cost"], ["logs"], ["destroy", "--yes"])]
+    for text in texts:
+        assert text
+        for secret in (place.box.secret_key, place.box.public_id, signature, "sig="):
+            assert secret not in text
+
+
+def test_without_deploy_yaml_the_next_step_is_said(place: Place) -> None:
+    place.file.unlink()
+    refused = place.run("plan")
+    assert refused.code == 2
+    assert "copy deploy/example.yaml to deploy.yaml" in refused.err
