@@ -62,8 +62,8 @@ class Store(Protocol):
         ...
 
     def names(self, suffix: str, *, under: str = "") -> list[str]:
-        """The names with that ending directly in the root, or in the folder `under` of it, in
-        order of name; each begins with `under`.
+        """The names of files with that ending directly in the root, or in the folder `under` of
+        it, in order of name; each begins with `under`.
         """
         ...
 
@@ -108,14 +108,13 @@ class Folder:
         write_whole(self.root / name, data)
 
     def names(self, suffix: str, *, under: str = "") -> list[str]:
-        """The names with that ending, in order of name; none where there is no folder."""
+        """The names of files with that ending, in order; none where there is no folder."""
         folder = self.root / under
         with disk_errors(f"cannot read {folder}"):
             if not folder.is_dir():
                 return []
-            return sorted(
-                f"{under}{entry.name}" for entry in folder.iterdir() if entry.name.endswith(suffix)
-            )
+            found = [entry for entry in folder.iterdir() if entry.name.endswith(suffix)]
+            return sorted(f"{under}{entry.name}" for entry in found if entry.is_file())
 
     def find(self, name: str) -> Entry | None:
         """What is known of a file, None when there is no such file."""

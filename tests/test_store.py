@@ -1,27 +1,40 @@
-"""Files that are whole or absent, and a lock that dies with its holder."""
+"""What every store promises, a folder and a container in Blob Storage alike."""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from job.errors import Exit, UnavailableError
-from job.files import disk_errors, read_json, sha256_of, write_whole
-from job.store import LOCK, Folder
+from job.blob import Blob
+from job.errors import UnavailableError
+from job.store import HOLDER, Folder, Store
+from tests.azurite.fixtures import Container
+from tests.clock import FakeClock
+
+Open = Callable[[], Store]
+
+
+@pytest.fixture(params=["folder", "blob", "blob below a prefix"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Open:
+    """Opens the same place, as another run would."""
+    if request.param == "folder":
+        return lambda: Folder(tmp_path / "runs")
+    container: Container = request.getfixturevalue("container")
+    url = container.below("team/one/") if "prefix" in request.param else container.url
+    return lambda: Blob.open(url, environ=container.environ, clock=clock)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "runs")
+def store(reopen: Open) -> Store:
+    return reopen()
 
 
-def test_what_is_written_is_read_and_listed_in_order(store: Folder) -> None:
+def test_what_is_written_is_read_and_listed_in_order(store: Store) -> None:
     assert store.names(".json") == []
     assert store.read("b.json") is None
     for name in ("b.json", "a.json", "c.txt"):
@@ -32,96 +45,87 @@ def test_what_is_written_is_read_and_listed_in_order(store: Folder) -> None:
     assert store.read("b.json") == b"again"
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_half(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_listing_knows_one_folder_and_not_those_below(store: Store) -> None:
+    for name in ("top.json", "objects/one.json", "objects/deep/two.json", "objects/one.txt"):
+        store.write(name, b"{}")
+    assert store.names(".json") == ["top.json"]
+    assert store.names(".json", under="objects/") == ["objects/one.json"]
+    assert store.names("", under="objects/") == ["objects/one.json", "objects/one.txt"]
+    assert store.names("", under="nothing/") == []
+
+
+@pytest.mark.parametrize("name", ["a b.txt", "50%.txt", "q?.txt", "#1.txt", "größe.txt", "a+b&c=d"])
+def test_a_name_is_taken_as_it_is(store: Store, tmp_path: Path, name: str) -> None:
+    store.write(f"in/{name}", b"odd")
+    assert store.read(f"in/{name}") == b"odd"
+    assert store.names("", under="in/") == [f"in/{name}"]
+    assert store.find(f"in/{name}") is not None
+    assert store.fetch(f"in/{name}", tmp_path / "copy") is not None
+
+
+def test_what_is_known_of_a_file_is_its_size_its_time_and_its_version(store: Store) -> None:
+    assert store.find("a.csv") is None
+    store.write("a.csv", b"1234")
+    first = store.find("a.csv")
+    assert first is not None
+    assert first.size == 4
+    assert abs(first.modified - datetime.now(UTC)) < timedelta(minutes=5)
+    assert store.find("a.csv") == first
+    store.write("a.csv", b"4321")
+    second = store.find("a.csv")
+    assert second is not None
+    assert second.tag != first.tag
+
+
+@pytest.mark.parametrize("data", [b"", b"some bytes"])
+def test_a_copy_is_whole_and_tells_what_was_copied(
+    store: Store, tmp_path: Path, data: bytes
 ) -> None:
-    path = tmp_path / "record.json"
-    write_whole(path, b"old")
-
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:2])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UnavailableError, match="No space left") as caught:
-        write_whole(path, b"new")
-    assert caught.value.exit_code is Exit.UNAVAILABLE
-    assert path.read_bytes() == b"old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["record.json"]
+    store.write("objects/model", data)
+    target = tmp_path / "cache" / "model.pkl"
+    assert store.fetch("objects/model", target) == store.find("objects/model")
+    assert target.read_bytes() == data
+    assert [entry.name for entry in target.parent.iterdir()] == ["model.pkl"]
 
 
-def test_a_disk_error_says_what_and_why() -> None:
-    with pytest.raises(UnavailableError) as caught, disk_errors("cannot write the record"):
-        raise OSError(30, "Read-only file system")
-    assert caught.value.lines()[:2] == ["cannot write the record", "  Read-only file system"]
-    assert str(os.getuid()) in caught.value.hint
+def test_a_copy_takes_the_place_of_what_is_there(store: Store, tmp_path: Path) -> None:
+    target = tmp_path / "model.pkl"
+    target.write_bytes(b"a former and longer one")
+    store.write("model", b"new")
+    store.fetch("model", target)
+    assert target.read_bytes() == b"new"
 
 
-def test_a_note_that_is_no_json_counts_as_absent(tmp_path: Path) -> None:
-    path = tmp_path / "note.json"
-    assert read_json(path) is None
-    path.write_bytes(b"\xff{")
-    assert read_json(path) is None
-    assert read_json(tmp_path) is None
-    path.write_bytes(b"[1]")
-    assert read_json(path) == [1]
+def test_no_copy_of_what_is_not_there(store: Store, tmp_path: Path) -> None:
+    target = tmp_path / "cache" / "model.pkl"
+    assert store.fetch("objects/model", target) is None
+    assert not target.exists()
 
 
-def test_a_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "empty"
-    path.write_bytes(b"")
-    assert sha256_of(path) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
-
-def test_the_second_run_is_told_who_holds_the_lock(store: Folder) -> None:
+def test_the_second_run_is_told_who_holds_the_lock(store: Store, reopen: Open) -> None:
     with store.lock("noon") as mine:
         assert mine is None
-        with Folder(store.root).lock("later") as holder:
-            assert holder is not None
-            assert f"process {os.getpid()}" in holder.text
-            assert "running since noon" in holder.text
-        with Folder(store.root).lock("later") as still:
-            assert still is not None
+        store.check_lock()
+        for _ in range(2):
+            with reopen().lock("later") as holder:
+                assert holder is not None
+                assert f"process {os.getpid()}" in holder.text
+                assert "running since noon" in holder.text
+        store.check_lock()
     with store.lock("evening") as free:
         assert free is None
 
 
-def test_a_holder_that_left_no_note_holds_the_lock_all_the_same(store: Folder) -> None:
+def test_a_holder_that_left_no_note_holds_the_lock_all_the_same(store: Store, reopen: Open) -> None:
     with store.lock("noon"):
-        (store.root / "lock.json").write_bytes(b"half a no")
-        with Folder(store.root).lock("later") as holder:
+        store.write(HOLDER, b"half a no")
+        with reopen().lock("later") as holder:
             assert holder is not None
             assert holder.text == "another run"
 
 
-def test_the_lock_dies_with_its_holder(store: Folder) -> None:
-    script = (
-        "import os, sys; from pathlib import Path; from job.store import Folder\n"
-        "with Folder(Path(sys.argv[1])).lock('noon') as holder:\n"
-        "    assert holder is None; os._exit(9)\n"
-    )
-    died = subprocess.run([sys.executable, "-c", script, str(store.root)], timeout=60, check=False)
-    assert died.returncode == 9
-    assert (store.root / LOCK).exists()
-    with store.lock("later") as holder:
-        assert holder is None
-
-
-def test_the_lock_is_not_inherited_by_children(store: Folder) -> None:
-    with store.lock("noon"):
-        child = subprocess.Popen(
-            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False
-        )
-    try:
-        with Folder(store.root).lock("later") as holder:
-            assert holder is None
-    finally:
-        child.communicate(b"\n", timeout=60)
-
-
 def test_a_lock_whose_note_cannot_be_written_is_let_go(
-    store: Folder, monkeypatch: pytest.MonkeyPatch
+    store: Store, reopen: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(name: str, data: bytes) -> None:
         raise UnavailableError("cannot write it", "No space left on device")
@@ -129,36 +133,14 @@ def test_a_lock_whose_note_cannot_be_written_is_let_go(
     monkeypatch.setattr(store, "write", full)
     with pytest.raises(UnavailableError), store.lock("noon"):
         pytest.fail("it has no note and must not be held")
-    with Folder(store.root).lock("later") as holder:
+    other = reopen()
+    with other.lock("later") as holder:
         assert holder is None
-    assert json.loads((store.root / "lock.json").read_bytes())["since"] == "later"
+        assert json.loads(other.read(HOLDER) or b"")["since"] == "later"
 
 
-def test_a_place_that_cannot_be_used_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "runs").write_bytes(b"a file")
-    store = Folder(tmp_path / "runs")
-    with pytest.raises(UnavailableError, match="run records"), store.lock("noon"):
-        pass
-    with pytest.raises(UnavailableError, match="cannot write"):
-        store.write("a.json", b"")
-
-
-def test_what_a_killed_run_left_half_written_is_removed_by_the_next(tmp_path: Path) -> None:
-    half = tmp_path / ".20261103T121000.run.json.77.part"
-    half.write_text('{"schema"')
-    with Folder(tmp_path).lock("now"):
-        assert not half.exists()
-
-
-@pytest.mark.parametrize(
-    ("number", "fix"),
-    [
-        (errno.EACCES, f"uid {os.getuid()} may not: give it the folder (chown -R {os.getuid()})"),
-        (errno.EROFS, f"put a volume there that uid {os.getuid()} may write to"),
-        (errno.ENOSPC, "is there room"),
-    ],
-)
-def test_a_disk_that_refuses_gets_a_sentence_with_the_fix(number: int, fix: str) -> None:
-    with pytest.raises(UnavailableError) as caught, disk_errors("cannot write"):
-        raise OSError(number, os.strerror(number))
-    assert fix in caught.value.hint
+def test_a_lock_ends_with_the_work_that_fails_under_it(store: Store, reopen: Open) -> None:
+    with pytest.raises(ZeroDivisionError), store.lock("noon"):
+        raise ZeroDivisionError
+    with reopen().lock("later") as holder:
+        assert holder is None

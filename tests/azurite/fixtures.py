@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,15 @@ class Container:
     url: BlobUrl
     client: ContainerClient
     connection_string: str
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of a process that may use the account's key."""
+        return {"AZURE_STORAGE_CONNECTION_STRING": self.connection_string}
+
+    def below(self, prefix: str) -> BlobUrl:
+        """The URL of a folder in it."""
+        return replace(self.url, prefix=prefix)
 
 
 @pytest.fixture(scope="session")
