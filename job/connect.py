@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 
 from job.blob_url import Location
@@ -42,15 +41,14 @@ def open_store(
     if isinstance(location, Path):
         return Folder(location)
     try:
-        blob = import_module("job.blob")
+        from job.blob import Blob
     except ModuleNotFoundError as error:
         raise UsageError(
             f"{location} cannot be opened",
             [f"no module named {error.name!r}"],
             hint="pip install '.[azure]' in a clone; the image has it",
         ) from error
-    store: Store = blob.Blob.open(location, environ=environ, clock=clock, retry_patience=patience)
-    return store
+    return Blob.open(location, environ=environ, clock=clock, retry_patience=patience)
 
 
 def open_models(settings: Settings, environ: Mapping[str, str], clock: Clock) -> ModelsRoot:

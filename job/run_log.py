@@ -97,6 +97,7 @@ class LogWriter:
         self._thread.join(max(0.0, within))
 
     def _run(self) -> None:
+        self._write()
         while not self._ending.wait(max(EVERY_SECONDS, self._size / BYTES_A_SECOND)):
             self._write()
         self._write()
