@@ -11,6 +11,7 @@ from azure.mgmt.containerinstance.models import ContainerGroup
 from deploy.arm import Arm, connection_options
 from deploy.instance import Instance
 from deploy.refusals import AbsentError
+from deploy.template.group import CONTAINER
 from job.errors import UsageError
 
 LOG_LINES: Final = 1000
@@ -56,7 +57,7 @@ class Groups:
             found = self._arm.tried(
                 f"read the logs of {self.name}",
                 lambda: self._containers.list_logs(
-                    self.group, self.name, self.name, tail=LOG_LINES
+                    self.group, self.name, CONTAINER, tail=LOG_LINES
                 ),
             )
         except (AbsentError, UsageError):
