@@ -28,6 +28,8 @@ NEVER: Final = {501, 505}
 MISSING: Final = {"BlobNotFound"}
 CHANGED: Final = "ConditionNotMet"
 TAKEN: Final = {"BlobAlreadyExists", CHANGED, "UnauthorizedBlobOverwrite"}
+_STUMBLES: Final = (ValueError, ParseError, AttributeError, LookupError, TypeError)
+"""What the SDK raises over an answer that lacks what it takes for granted."""
 READER: Final = "Storage Blob Data Reader"
 CONTRIBUTOR: Final = "Storage Blob Data Contributor"
 
@@ -62,7 +64,7 @@ def translated(what: str, place: Place, *, writes: bool = False) -> Iterator[Non
         raise _answered(error, what, place, writes=writes) from None
     except AzureError as error:
         raise _unanswered(error, what, place) from None
-    except (ValueError, ParseError):
+    except _STUMBLES:
         raise TransientError(f"{place.host} answered what cannot be understood") from None
     except OSError:  # what the SDK lets through of a connection that breaks
         raise TransientError(f"the connection to {place.host} broke", maybe_done=True) from None

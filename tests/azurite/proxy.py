@@ -11,7 +11,8 @@ import urllib3
 
 from job.blob_url import BlobUrl
 from tests.azure.certificates import Authority
-from tests.azure.wire import CUT, Handler, Reply, Request, Server
+from tests.azure.messages import CUT, Reply, Request
+from tests.azure.wire import Handler, Server
 
 Step = Callable[[Request], Reply | None]
 """What becomes of a request: a reply, or None to hand it on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -91,6 +92,16 @@ class Azurite:
         self._process.kill()
         self._process.communicate()
         self._process = None
+
+    def halt(self) -> None:
+        """Has it answer nothing more, with its connections open, until `resume`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Has it go on where it was halted."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def __enter__(self) -> Azurite:
         self.start()

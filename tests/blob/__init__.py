@@ -1,0 +1,1 @@
+"""Blob Storage as it fails, is slow, and is shared."""
