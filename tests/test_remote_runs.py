@@ -10,15 +10,21 @@ import threading
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from azure.core.pipeline.transport import RequestsTransport
 
+from job.blob import Blob
 from job.errors import Exit, StoppedError, UnavailableError
 from job.objects import object_name
 from job.record import LATEST, in_a_thread
 from job.remote_root import RemoteRoot
 from job.sandbox import CLASSIC
+from job.sidecar import SUFFIX
 from job.store import Folder
+from tests.azurite.fixtures import Container
 from tests.builders import begun
 from tests.clock import NOON
 from tests.e2e.driver import wait_for
@@ -62,6 +68,43 @@ def test_of_many_artifacts_only_those_of_pending_models_are_read(
     elsewhere.asked.clear()
     assert home.run() is Exit.OK
     assert elsewhere.asked == []
+
+
+def test_the_service_is_asked_for_pending_artifacts_only(
+    home: Home, container: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same by its requests, as Blob Storage gets them."""
+    for number in range(198):
+        home.add(f"m{number}", sha256=sha256(f"m{number}".encode()).hexdigest())
+    for name in home.models:
+        digest = sha256(name.encode()).hexdigest()
+        home.specs.setdefault(name, {})["sha256"] = digest
+        container.client.upload_blob(object_name(digest), name.encode())
+    store = Blob.open(
+        container.url,
+        environ={"AZURE_STORAGE_CONNECTION_STRING": container.connection_string},
+        clock=home.clock,
+    )
+    home.root = RemoteRoot(store, tmp_path / "cache", allow_unpinned=False)
+    pending = {"mallard", "m17", "m101"}
+    assert home.run(only=sorted(set(home.models) - pending)) is Exit.OK
+    asked: list[str] = []
+    send = RequestsTransport.send
+
+    def recorded(self: RequestsTransport, request: Any, **more: Any) -> Any:
+        asked.append(urlsplit(request.url).path)
+        return send(self, request, **more)
+
+    monkeypatch.setattr(RequestsTransport, "send", recorded)
+    assert home.run() is Exit.OK
+    prefix = f"{urlsplit(str(container.url)).path}/"
+    digests = {sha256(name.encode()).hexdigest() for name in pending}
+    expected = {f"{prefix}{object_name(digest)}" for digest in digests}
+    assert set(asked) == expected | {f"{name}{SUFFIX}" for name in expected}
+    assert len(asked) <= 4 * len(pending)
+    asked.clear()
+    assert home.run() is Exit.OK
+    assert asked == []
 
 
 def test_an_artifact_that_cannot_be_had_costs_its_own_model_only(
