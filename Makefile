@@ -4,13 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types audit bench image image-engine image-test image-report base-digest lock clean
+.PHONY: help demo demo-azure test check lint types audit bench image image-engine image-test image-report base-digest lock clean
 
 help: ## what the targets do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 demo: $(VENV)/.demo ## the job at work on a stand-in for Numerai, without an account
 	@$(BIN)/python -m job demo
+
+demo-azure: $(VENV)/.dev $(VENV)/.azurite ## the same on stand-ins for Azure too: from plan to destroy
+	@$(BIN)/python -m tests.azure
 
 test: $(VENV)/.dev $(VENV)/.azurite ## all tests
 	$(BIN)/python -m pytest
