@@ -11,7 +11,7 @@ import urllib3
 from tests.azure.certificates import Authority
 from tests.azure.directory import STORAGE, Directory, Principal
 from tests.azure.errors import Refusal
-from tests.azurite.server import Azurite
+from tests.azurite.server import Azurite, is_installed
 
 
 class AzuriteBlobs:
@@ -36,7 +36,13 @@ class AzuriteBlobs:
         return running.origin if running else None
 
     def make_account(self, account: str) -> None:
-        """Starts an Azurite for the account."""
+        """Starts an Azurite for the account.
+
+        Raises:
+            Refusal: there is no Azurite.
+        """
+        if not is_installed():
+            raise Refusal(500, "AzuriteIsNotInstalled", "`make test` installs Azurite.")
         with self._lock:
             if account not in self._running:
                 files = (self._authority.certificate, self._authority.key)

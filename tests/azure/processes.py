@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -127,7 +128,15 @@ class Process:
                 return
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get("HOSTNAME") == self.host:
-                    process.kill()
+        while [pid for pid in psutil.pids() if self._kill_mine(pid)]:
+            time.sleep(0.005)  # until they are gone, and what they may have started meanwhile
+
+    def _kill_mine(self, pid: int) -> bool:
+        """Kills a process if it is one of this container's."""
+        with contextlib.suppress(psutil.Error):
+            # A new object each time: those of process_iter may be of a former process of this id.
+            process = psutil.Process(pid)
+            if process.environ().get("HOSTNAME") == self.host:
+                process.kill()
+                return True
+        return False
