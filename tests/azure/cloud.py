@@ -49,7 +49,8 @@ class Cloud:
         styles: the styles of long-running operations that are varied.
         propagation: time after which a new role assignment reaches the data plane.
         retry_after: seconds that clients are told to wait between polls.
-        late: seconds for which the identity endpoint refuses connections.
+        late: seconds after its start for which a container's identity endpoint refuses
+            connections.
         pull: seconds that pulling an image takes.
         grace: seconds between SIGTERM and SIGKILL of a container.
         now: the cloud's clock; Azurite and azure-identity go by this machine's.
@@ -97,7 +98,6 @@ class Cloud:
         self._developer = self.identity_endpoint.add_caller("developer", lambda: [self.deployer])
 
     def __enter__(self) -> Cloud:
-        self.identity_endpoint.start()
         return self
 
     def __exit__(

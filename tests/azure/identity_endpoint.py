@@ -19,39 +19,45 @@ PATH = "/metadata/identity/oauth2/token"
 
 
 class IdentityEndpoint:
-    """Refuses connections for `late` seconds, then answers."""
+    """Gives tokens; each caller has an endpoint of its own, which may be late."""
 
     def __init__(
-        self, directory: Directory, faults: Faults, *, late: float, wait: Callable[[float], bool]
+        self, directory: Directory, faults: Faults, *, wait: Callable[[float], bool]
     ) -> None:
         self._directory, self._faults, self._wait = directory, faults, wait
         self._callers: dict[str, Callable[[], Sequence[Principal]]] = {}
-        self._server = Server(self._answer, name="identity", listening=not late)
-        self._timer = threading.Timer(late, self._server.listen) if late else None
+        self._server = Server(self._answer, name="identity")
+        self._late: list[tuple[Server, threading.Timer]] = []
         self.asked: list[str] = []
         """The resources for which tokens were given, in that order."""
 
-    def start(self) -> None:
-        """The time of being late begins."""
-        if self._timer is not None:
-            self._timer.start()
-
     def stop(self) -> None:
         """Ends it."""
-        if self._timer is not None:
-            self._timer.cancel()
-            if self._timer.ident is not None:
-                self._timer.join()
+        for server, timer in self._late:
+            timer.cancel()
+            timer.join()
+            server.stop()
         self._server.stop()
 
     def listen(self) -> None:
-        """Is late no longer."""
-        self._server.listen()
+        """From now on nobody's endpoint refuses connections that was there before."""
+        for server, _ in self._late:
+            server.listen()
 
-    def add_caller(self, name: str, identities: Callable[[], Sequence[Principal]]) -> str:
-        """A caller and how to learn of its identities; gives what it is to be told."""
+    def add_caller(
+        self, name: str, identities: Callable[[], Sequence[Principal]], *, late: float = 0.0
+    ) -> str:
+        """A caller, how to learn of its identities, and for how many seconds connections are
+        refused to it; gives what it is to be told.
+        """
         self._callers[name] = identities
-        return f"{self._server.url}/{quote(name)}"
+        server = self._server
+        if late:
+            server = Server(self._answer, name="late identity", listening=False)
+            timer = threading.Timer(late, server.listen)
+            timer.start()
+            self._late.append((server, timer))
+        return f"{server.url}/{quote(name)}"
 
     def _answer(self, request: Request) -> Reply:
         caller = request.path.strip("/").split("/")[0]

@@ -52,10 +52,10 @@ class Settings:
 
 
 class Parts:
-    """The parts. Servers listen from the beginning, but for an identity endpoint that is late."""
+    """The parts; its servers listen from the beginning."""
 
     def __init__(self, settings: Settings) -> None:
-        now = settings.now
+        self._settings, now = settings, settings.now
         self._stopping = threading.Event()
         self.faults = Faults()
         self.state = State(subscription=settings.subscription, now=now)
@@ -73,7 +73,7 @@ class Parts:
             styles=settings.styles,
         )
         self.identity_endpoint = IdentityEndpoint(
-            self.directory, self.faults, late=settings.late, wait=self._stopping.wait
+            self.directory, self.faults, wait=self._stopping.wait
         )
         self._blobs = AzuriteBlobs(self.authority, self.directory, self._pool)
         self._runner = Runner(self.directory, self._pool)
@@ -172,7 +172,9 @@ class Parts:
             found = self.state.find(id_)
             return self._identities.attached(found.body) if found else []
 
-        endpoint = self.identity_endpoint.add_caller(f"group-{id_.names[-1]}", attached)
+        endpoint = self.identity_endpoint.add_caller(
+            f"group-{id_.names[-1]}", attached, late=self._settings.late
+        )
         return {
             "AZURE_POD_IDENTITY_AUTHORITY_HOST": endpoint,
             "REQUESTS_CA_BUNDLE": str(self.authority.ca),

@@ -18,6 +18,7 @@ from tests.azure.bodies import GROUP, IDENTITY, JOB, container_group, says
 from tests.azure.cloud import Cloud
 from tests.azure.directory import STORAGE
 from tests.azure.sdk import Sdk
+from tests.e2e.driver import wait_for
 
 _ASKS = """
 import sys
@@ -28,6 +29,26 @@ for client in sys.argv[1:]:
         print("token")
     except Exception as error:
         print(type(error).__name__, "Identity not found" in str(error))
+"""
+
+_KNOCKS = """
+import os, time, urllib.request
+from urllib.error import URLError
+url = os.environ["AZURE_POD_IDENTITY_AUTHORITY_HOST"] + "/metadata/identity/oauth2/token"
+url += "?resource=https://storage.azure.com"
+request = urllib.request.Request(url, headers={"Metadata": "true"})
+refused = False
+while True:
+    try:
+        urllib.request.urlopen(request)
+    except URLError:
+        if not refused:
+            print("refused", flush=True)
+        refused = True
+        time.sleep(0.01)
+    else:
+        print("up")
+        break
 """
 
 
@@ -70,25 +91,30 @@ def test_for_others_there_is_no_token(
         credential.get_token(f"{resource}/.default")
 
 
-def test_it_can_be_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Cloud(tmp_path, late=3600.0) as cloud:
-        url = cloud.environ["AZURE_POD_IDENTITY_AUTHORITY_HOST"]
-        with pytest.raises(requests.ConnectionError, match="refused"):
-            requests.get(url, timeout=10)
-        cloud.identity_endpoint.listen()
-        _sign_in(cloud, monkeypatch)
-        with ManagedIdentityCredential(client_id=cloud.deployer.client_id) as credential:
-            assert credential.get_token(f"{STORAGE}/.default").token
+def test_an_endpoint_can_be_late(cloud: Cloud) -> None:
+    url = cloud.identity_endpoint.add_caller("late", lambda: [cloud.deployer], late=3600.0)
+    with pytest.raises(requests.ConnectionError, match="refused"):
+        requests.get(url, timeout=10)
 
 
-def test_it_comes_up_by_itself_when_its_time_has_come(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("late", [3600.0, 0.05])
+def test_a_containers_endpoint_comes_up_after_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: float
 ) -> None:
-    with Cloud(tmp_path, late=0.2) as cloud:
-        _sign_in(cloud, monkeypatch)
-        # Its client tries again for some seconds when connections are refused.
-        with ManagedIdentityCredential(client_id=cloud.deployer.client_id) as credential:
-            assert credential.get_token(f"{STORAGE}/.default").token
+    with Cloud(tmp_path, late=late) as cloud:
+        cloud.add_group(GROUP)
+        with Sdk(cloud, monkeypatch) as sdk:
+            sdk.put(IDENTITY, {"location": "eastus"})
+            group = container_group(says(_KNOCKS), identity=IDENTITY)
+            begun = sdk.containers.container_groups.begin_create_or_update(GROUP, "job", group)
+            begun.result()
+            process = cloud.run_of(JOB).containers[0].process
+            assert process is not None
+            if late > 60:
+                wait_for(lambda: process.output() == "refused\n", "it knocks in vain")
+                cloud.identity_endpoint.listen()
+            assert cloud.wait_for_group(JOB) == "Succeeded"
+    assert process.code == 0
 
 
 def test_its_faults_are_met_and_counted(cloud: Cloud) -> None:
