@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from deploy.groups import Groups
@@ -17,6 +18,14 @@ STARTING: Final = 15 * 60.0
 Tell = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A run that has ended: its container's last state, and the lines that were told of it."""
+
+    instance: Instance
+    lines: frozenset[str]
+
+
 def follow(
     groups: Groups,
     *,
@@ -25,7 +34,7 @@ def follow(
     clock: Clock,
     poll: float,
     tell: Tell,
-) -> Instance:
+) -> Followed:
     """Waits for the end of a run and tells what it writes; the state decides, never the logs.
 
     Args:
@@ -35,6 +44,7 @@ def follow(
     Raises `UnavailableError` when it does not begin, or does not end, in time.
     """
     tail, said = Tail(), ""
+    lines: set[str] = set()
     began: float | None = None
     since = clock.monotonic()
     while True:
@@ -46,9 +56,9 @@ def follow(
             said = str(now)
             tell(f"container {said}")
         if begun:
-            _show(groups, tail, tell, ended=now.over)
+            lines.update(_show(groups, tail, tell, ended=now.over))
             if now.over:
-                return now
+                return Followed(now, frozenset(lines))
         _check_time(now, began, since, longest, clock)
         clock.sleep(poll)
 
@@ -63,15 +73,18 @@ def _look(groups: Groups) -> Instance:
     return now
 
 
-def _show(groups: Groups, tail: Tail, tell: Tell, *, ended: bool) -> None:
+def _show(groups: Groups, tail: Tail, tell: Tell, *, ended: bool) -> list[str]:
+    """Tells what is new in the logs, and gives it."""
     try:
         text = groups.logs()
     except StoppedError:
         raise
     except JobError:  # Azure has none at times; that says nothing about the run
-        return
-    for line in tail.new_lines(text or "", ended=ended):
-        tell(f"  {line}")
+        return []
+    new = tail.new_lines(text or "", ended=ended)
+    for line in new:
+        tell(f"  {line}".rstrip())
+    return new
 
 
 def _check_time(

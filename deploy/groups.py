@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 from azure.core.credentials import TokenCredential
+from azure.core.exceptions import HttpResponseError
 from azure.mgmt.containerinstance import ContainerInstanceManagementClient
 from azure.mgmt.containerinstance.models import ContainerGroup
 
 from deploy.arm import Arm, connection_options
 from deploy.instance import Instance
-from deploy.refusals import AbsentError
+from deploy.refusals import AbsentError, code_of
 from deploy.template.group import CONTAINER
 from job.errors import UsageError
 
 LOG_LINES: Final = 1000
+TRANSITIONING: Final = "ContainerGroupTransitioning"
 
 
 class Groups:
@@ -46,10 +48,17 @@ class Groups:
 
     def start(self) -> None:
         """Starts the container group; nothing happens where it runs. Does not wait."""
-        self._arm.tried(
-            f"start the container group {self.name}",
-            lambda: self._groups.begin_start(self.group, self.name, polling=False),
-        )
+        self._arm.tried(f"start the container group {self.name}", self._begin)
+
+    def _begin(self) -> None:
+        try:
+            self._groups.begin_start(self.group, self.name, polling=False)
+        except HttpResponseError as error:
+            # A group that has ended by itself may want to be stopped before it starts again.
+            now = self.instance() if code_of(error) == TRANSITIONING else None
+            if now is not None and now.over:
+                self._groups.stop(self.group, self.name)
+            raise
 
     def logs(self) -> str | None:
         """What the container has written, as far as Azure has it; None where it has none now."""

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from datetime import timedelta
 
-from deploy.following import follow
+from deploy.following import Followed, follow
 from deploy.instance import Instance
 from deploy.names import RUNS
 from deploy.records import Record, newest_records
@@ -40,7 +40,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         tell(f"started {session.settings.name}")
     else:
         tell("a run is under way already; following it")
-    ended = follow(
+    followed = follow(
         groups,
         before=before if before.over else None,
         longest=longest_run(session),
@@ -48,8 +48,8 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         poll=session.endpoint.poll_seconds,
         tell=tell,
     )
-    record = _record(session, ended, known if before.over else frozenset())
-    return _told(ended, record)
+    record = _record(session, followed.instance, known if before.over else frozenset())
+    return _told(followed, record)
 
 
 def longest_run(session: Session) -> float:
@@ -69,7 +69,9 @@ def _record(session: Session, ended: Instance, known: frozenset[str]) -> Record 
     return None
 
 
-def _told(ended: Instance, record: Record | None) -> Exit:
+def _told(followed: Followed, record: Record | None) -> Exit:
+    """Says how the run ended, as far as its own last lines did not come through."""
+    ended = followed.instance
     if record is None:
         if ended.exit_code == 0:
             tell("the run left no record: another run held its lock, or it had none to leave")
@@ -79,11 +81,12 @@ def _told(ended: Instance, record: Record | None) -> Exit:
             *ended.events[-3:],
             hint="`python -m deploy logs` shows what it wrote",
         )
-    if record.results:
-        tell(f"\n{summary(record.results)}\n")
+    table = summary(record.results) if record.results else ""
+    if not set(table.splitlines()) <= followed.lines:
+        tell(f"\n{table}\n")
     rounds = ", ".join(f"{name} round {number}" for name, number in record.rounds.items())
     tell(f"{rounds or 'no round'}: {record.outcome.replace('_', ' ')} ({headline(record.results)})")
-    if record.message:
+    if record.message and record.message.partition("; ")[0] not in _errors(followed):
         tell(record.message)
     if record.exit_code is None:
         raise UnavailableError(
@@ -92,3 +95,7 @@ def _told(ended: Instance, record: Record | None) -> Exit:
             hint="run again: it continues where it was",
         )
     return Exit(record.exit_code)
+
+
+def _errors(followed: Followed) -> set[str]:
+    return {line.removeprefix("error: ") for line in followed.lines}

@@ -15,6 +15,7 @@ from deploy.records import Record, last_results, newest_records, rounds_of
 from deploy.secrets import secrets_in
 from deploy.session import Session, begin, start, tell
 from deploy.triggers import next_start
+from deploy.words import duration
 from job.errors import Exit, JobError
 from job.record import Outcome
 from job.report import headline
@@ -67,7 +68,7 @@ def _last(records: Sequence[Record], why: str) -> str:
     at = f"{last.started:%a %Y-%m-%d %H:%M} UTC"
     if last.ended is None:
         return f"{at}, still going on or killed"
-    took = f"{last.minutes:.1f} min" if last.minutes is not None else ""
+    took = duration(round((last.minutes or 0.0) * 60)) if last.minutes else "0s"
     what = f"{last.outcome.replace('_', ' ')}, exit code {last.exit_code}"
     return f"{at}, {took}, {what}: {headline(last.results)}"
 
