@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from deploy.images import ACR, DOCKER_HUB, parse_image
@@ -58,9 +58,10 @@ def _about_image(settings: DeploySettings) -> Iterator[str]:
 
 
 def _about_triggers(settings: DeploySettings) -> Iterator[str]:
-    if not settings.triggers:
-        yield "triggers: nothing starts the job but `run` and whoever starts it by hand"
-    waits = {trigger.wait for trigger in settings.triggers} - {0.0}
+    if not settings.starts:
+        looking = "; a check submits nothing" if settings.checks else ""
+        yield f"triggers: nothing starts the job but `run` and whoever starts it by hand{looking}"
+    waits = {trigger.wait for trigger in settings.starts} - {0.0}
     if len(waits) > 1:
         yield (
             f"triggers: a start can pass nothing to the job, so every run waits for up to "
@@ -69,17 +70,19 @@ def _about_triggers(settings: DeploySettings) -> Iterator[str]:
     limit = dict(settings.job).get("NUMERAI_RUN_TIMEOUT") or _default("NUMERAI_RUN_TIMEOUT")
     if settings.wait >= parse_duration(limit):
         yield f"triggers: a run ends after NUMERAI_RUN_TIMEOUT ({limit}), before its wait does"
+    schedules = [trigger for trigger in settings.starts if isinstance(trigger, Schedule)]
+    yield from _about_doubles(schedules, "start")
+    yield from _about_doubles(settings.checks, "check")
+
+
+def _about_doubles(schedules: Iterable[Schedule], noun: str) -> Iterator[str]:
     starts = Counter(
-        (day, moment)
-        for trigger in settings.triggers
-        if isinstance(trigger, Schedule)
-        for day in trigger.days
-        for moment in trigger.at
+        (day, moment) for schedule in schedules for day in schedule.days for moment in schedule.at
     )
     if doubled := [start for start, count in starts.items() if count > 1]:
         day, moment = doubled[0]
         yield (
-            f"triggers: {counted(len(doubled), 'start')} in more than one entry, "
+            f"triggers: {counted(len(doubled), noun)} in more than one entry, "
             f"{day} {moment:%H:%M} for one; the second does nothing"
         )
 

@@ -77,6 +77,11 @@ def _check_setting(name: str, value: object, wait: float) -> None:
         known = [known for known in _TABLE if known not in BY_DEPLOY]
         near = perhaps(name.upper(), known) or "; a model's own variable belongs under `secrets`"
         raise ValueError(f"is none of the job's variables{near}")
+    if variable.secret:
+        raise ValueError(
+            "is a secret and belongs in no file; name it under `secrets`, and set it in the "
+            "environment"
+        )
     _check_value(variable, setting_text(value), wait)
 
 
@@ -104,7 +109,8 @@ def _longest_wait(whole: dict[str, Any]) -> float:
     waits = [0.0]
     for trigger in _entries(whole):
         with suppress(ValueError, AttributeError):
-            waits.append(parse_duration(str(trigger.get("wait", "0"))))
+            if trigger.get("command") != values.CHECK:
+                waits.append(parse_duration(str(trigger.get("wait", "0"))))
     return max(waits)
 
 
@@ -123,6 +129,8 @@ def _secret_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:
             yield place, f"{name} is always passed; leave it out"
         elif name in ELSEWHERE:
             yield place, f"{name} {BY_DEPLOY.get(name, 'names no file in the container')}"
+        elif name == "NUMERAI_WAIT":
+            yield place, f"{name} is the longest `wait` of the triggers; leave it out"
         elif name.startswith("NUMERAI_") and name not in _TABLE:
             yield place, f"{shown(name)} is none of the job's variables{perhaps(name, _TABLE)}"
         elif isinstance(settings, dict) and name in settings:

@@ -22,6 +22,8 @@ KINDS: Final = {
     "microsoft.logic/workflows": Kind.WORKFLOW,
 }
 UNDER_WAY: Final = {"Pending", "Running", "Repairing"}
+NOT_MADE: Final = {"Failed", "Canceled"}
+"""Provisioning states of what is there and not as it was asked for."""
 
 
 def kind_of(resource_id: str) -> Kind | None:
@@ -54,6 +56,7 @@ def found_of(resource_id: str, body: Body) -> Found:
             facts=_READERS[kind](body, properties),
             principal_id=properties.get("principalId"),
             running=kind is Kind.GROUP and _state(properties) in UNDER_WAY,
+            failed=properties.get("provisioningState") in NOT_MADE,
         )
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise UnavailableError(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from deploy import settings
+from deploy import settings, values
 from deploy.advice import advice
 from deploy.consistency import consistency_faults, setting_text
 from deploy.schema import Schema, Trigger, unknown_key
 from deploy.settings import DeploySettings
-from deploy.triggers import Schedule, Webhook
+from deploy.triggers import Check, Schedule, Webhook
 from job.errors import UsageError
 from job.manifest.consistency import Fault
 from job.manifest.document import MAX_BYTES, Document, Place, UnreadableError, read_yaml
@@ -61,8 +61,9 @@ def parse_settings(text: str | bytes, *, source: str) -> DeploySettings:
     if schema is None or faults:
         raise UsageError(what, rendered(faults, source=source))
     read = _settings(schema)
-    if len(read.grids) > MOST_WORKFLOWS:
-        crowd = f"come to {len(read.grids)} workflows, of which there may be {MOST_WORKFLOWS}"
+    most = max(len(read.grids), len(read.check_grids))
+    if most > MOST_WORKFLOWS:
+        crowd = f"come to {most} workflows, of which there may be {MOST_WORKFLOWS}"
         place: Place = ("triggers",)
         raise UsageError(what, rendered([(document.line_of(place), place, crowd)], source=source))
     return replace(read, warnings=tuple(advice(read)))
@@ -95,7 +96,8 @@ def _settings(schema: Schema) -> DeploySettings:
     )
 
 
-def _trigger(trigger: Trigger) -> Schedule | Webhook:
+def _trigger(trigger: Trigger) -> Schedule | Webhook | Check:
     if trigger.webhook:
         return Webhook(trigger.wait)
-    return Schedule(trigger.days, trigger.at, trigger.wait)
+    schedule = Schedule(trigger.days, trigger.at, trigger.wait)
+    return Check(schedule) if trigger.command == values.CHECK else schedule

@@ -54,7 +54,7 @@ class Names:
 
     @property
     def starter(self) -> str:
-        """The identity of the workflows, which may start the group and nothing else."""
+        """The identity of the workflows, which may start the groups and nothing else."""
         return self._id("Microsoft.ManagedIdentity/userAssignedIdentities", self.starter_name)
 
     @property
@@ -66,6 +66,16 @@ class Names:
     def group(self) -> str:
         """The container group."""
         return self._id("Microsoft.ContainerInstance/containerGroups", self.settings.name)
+
+    @property
+    def check_group(self) -> str:
+        """The container group that checks before a round."""
+        return self._id("Microsoft.ContainerInstance/containerGroups", self.check_group_name)
+
+    @property
+    def check_group_name(self) -> str:
+        """The container group that checks before a round, by name."""
+        return f"{self.settings.name}-check"
 
     @property
     def storage(self) -> str:
@@ -99,8 +109,12 @@ class Names:
     @property
     def schedule_names(self) -> tuple[str, ...]:
         """The workflows of the schedules, one for each of `settings.grids`."""
-        count = len(self.settings.grids)
-        return tuple(f"{self.settings.name}-trigger-{n}" for n in range(1, count + 1))
+        return self._numbered("trigger", len(self.settings.grids))
+
+    @property
+    def check_names(self) -> tuple[str, ...]:
+        """The workflows of the checks, one for each of `settings.check_grids`."""
+        return self._numbered("check", len(self.settings.check_grids))
 
     @property
     def webhook_name(self) -> str:
@@ -119,13 +133,16 @@ class Names:
 
     @property
     def start_role(self) -> str:
-        """The custom role that may start the group."""
+        """The custom role that may start the container groups that it is assigned on."""
         guid = arm_guid(self.group, "start")
         return f"{self.scope}/providers/Microsoft.Authorization/roleDefinitions/{guid}"
 
     def assignment(self, scope: str, *, guid: str) -> str:
         """A role assignment on a resource."""
         return f"{scope}/providers/Microsoft.Authorization/roleAssignments/{guid}"
+
+    def _numbered(self, what: str, count: int) -> tuple[str, ...]:
+        return tuple(f"{self.settings.name}-{what}-{n}" for n in range(1, count + 1))
 
     def _id(self, kind: str, name: str) -> str:
         return f"{self.scope}/providers/{kind}/{name}"

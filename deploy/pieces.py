@@ -42,6 +42,8 @@ class Piece:
             it has none.
         facts: what can be seen of it in Azure and is compared, by name in the plan's words.
         principal: of a role assignment: the id of the identity, or the object id of the deployer.
+        owner: the tag `NAME_TAG` that it has; None where it has no tags.
+        starts: what begins at once when it is sent, as in "the job"; empty for nothing.
     """
 
     kind: Kind
@@ -53,6 +55,8 @@ class Piece:
     secrets: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     principal: str | None = None
+    owner: str | None = None
+    starts: str = ""
 
     @property
     def scope(self) -> str:
@@ -71,6 +75,7 @@ class Found:
         facts: as in `Piece`.
         principal_id: an identity's object id, or whom a role assignment is for.
         running: of a container group: whether a run is under way.
+        failed: whether it was not made or changed as it was to be, and may not work.
     """
 
     id: str
@@ -83,3 +88,4 @@ class Found:
     facts: Mapping[str, str] = field(default_factory=dict)
     principal_id: str | None = None
     running: bool = False
+    failed: bool = False

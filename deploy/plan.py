@@ -21,9 +21,9 @@ MADE_ANEW: Final = {
 """Facts that Azure does not change in place, of what holds nothing of its own: it is deleted and
 created.
 """
-FORMER: Final = (Kind.WORKFLOW, Kind.ASSIGNMENT, Kind.ROLE, Kind.IDENTITY)
-"""What is deleted when nothing asks for it any more, in this order: a role that is assigned cannot
-be deleted.
+FORMER: Final = (Kind.WORKFLOW, Kind.ASSIGNMENT, Kind.GROUP, Kind.ROLE, Kind.IDENTITY)
+"""What is deleted when nothing asks for it any more, in this order: what starts a container group
+before it, its assignments while it is there, and a role that is assigned cannot be deleted.
 """
 
 
@@ -43,7 +43,7 @@ class Step:
 
     Attributes:
         sentence: what is done and why, without a full stop.
-        starts: whether the job starts at once because of it.
+        starts: whether the job or a check, as the piece says, starts at once because of it.
         piece: what is to be there afterwards; None where nothing is.
     """
 
@@ -105,11 +105,12 @@ def _conflicts(pieces: Iterable[Piece], there: Mapping[str, Found]) -> Iterator[
         if thing is None or piece.kind not in TAGGED:
             continue
         label = _label(piece)
-        if thing.owner is None:
+        if thing.owner != piece.owner:
             instead = "take another `name`"
             if piece.kind is Kind.STORAGE:
                 instead = "set `storage: {create: false}` to use it as it is, or take another name"
-            yield f"{label}: was not made by this tool; {instead}"
+            others = f"belongs to the deployment {thing.owner}"
+            yield f"{label}: {others if thing.owner else 'was not made by this tool'}; {instead}"
         elif piece.kind not in MADE_ANEW and "region" in _differences(piece, thing):
             region = thing.facts["region"]
             yield f"{label}: is in {region} and cannot be moved; set `location: {region}`"
@@ -126,7 +127,7 @@ def _step(piece: Piece, there: Mapping[str, Found]) -> Step:
     if set(differences) & MADE_ANEW.get(piece.kind, frozenset()):
         why = f"{spelt}: Azure cannot change that in place, so it is deleted and created"
         return _of(piece, Action.REPLACE, f"replace {_label(piece)}: {why}", thing)
-    reasons = [reason for reason in (spelt, *_tag_reasons(piece, thing)) if reason]
+    reasons = [reason for reason in (spelt, *_other_reasons(piece, thing)) if reason]
     if reasons:
         why = listed(reasons)
         return _of(piece, Action.CHANGE, f"change {_label(piece)}: {why} ({piece.words})", thing)
@@ -187,7 +188,9 @@ def _differences(piece: Piece, thing: Found) -> dict[str, tuple[str, str]]:
     }
 
 
-def _tag_reasons(piece: Piece, thing: Found) -> Iterator[str]:
+def _other_reasons(piece: Piece, thing: Found) -> Iterator[str]:
+    if thing.failed:
+        yield "Azure could not bring it about the last time"
     if piece.config != thing.config:
         yield "it was made from another configuration"
     if piece.secrets is not None and piece.secrets != thing.secrets:
@@ -206,9 +209,9 @@ def _delete(thing: Found) -> Step:
 
 
 def _of(piece: Piece, action: Action, sentence: str, thing: Found | None = None) -> Step:
-    starts = piece.kind is Kind.GROUP and action is not Action.KEEP
+    starts = bool(piece.starts) and action is not Action.KEEP
     if starts:
-        sentence += "; the job starts at once"
+        sentence += f"; {piece.starts} starts at once"
     if starts and thing is not None and thing.running:
         sentence += ", and the run that is under way is broken off"
     return Step(

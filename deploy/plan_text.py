@@ -85,7 +85,7 @@ def summary(steps: Sequence[Step]) -> str:
 
 def starting(steps: Sequence[Step]) -> str:
     """What starts at once."""
-    started = [step.name for step in steps if step.starts]
+    started = [f"{s.piece.starts} ({s.kind} {s.name})" for s in steps if s.starts and s.piece]
     if not started:
         return "Nothing starts at once."
-    return f"Starts at once: container group {listed(started)}, for Azure starts what it creates."
+    return f"Starts at once: {listed(started)}, for Azure starts what it creates or changes."

@@ -44,9 +44,14 @@ class Trigger(_Strict):
     at: Annotated[tuple[time, ...], PlainValidator(values.times)] = ()
     wait: Annotated[float, PlainValidator(values.wait)] = 0.0
     webhook: bool = False
+    command: Annotated[str, PlainValidator(values.command)] = values.RUN
 
     @model_validator(mode="after")
     def _is_one_of_the_two(self) -> Self:
+        if self.command == values.CHECK and self.webhook:
+            raise ValueError("a check has times, `days` and `at`; Numerai's call starts the job")
+        if self.command == values.CHECK and "wait" in self.model_fields_set:
+            raise ValueError("a check waits for no round; leave `wait` out")
         if self.webhook and (self.days or self.at):
             raise ValueError("has a time or Numerai's call, not both; write two entries")
         if not self.webhook and not (self.days and self.at):

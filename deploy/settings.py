@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
-from deploy.triggers import Grid, Schedule, Trigger, Webhook, grids
+from deploy.triggers import Check, Grid, Schedule, Trigger, Webhook, grids
 
 TOKEN = ("NUMERAI_PUBLIC_ID", "NUMERAI_SECRET_KEY")
 """The secrets that every deployment has."""
+CHECK_CPU: Final = 1
+CHECK_MEMORY: Final = 1
+"""The smallest container that there is, in vCPU and GB: a check loads no model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,17 @@ class DeploySettings:
         """Seconds that a run waits for its round: the longest of the triggers' waits, for a start
         can pass no variables.
         """
-        return max((trigger.wait for trigger in self.triggers), default=0.0)
+        return max((trigger.wait for trigger in self.starts), default=0.0)
+
+    @property
+    def starts(self) -> tuple[Schedule | Webhook, ...]:
+        """The triggers that start the job itself."""
+        return tuple(trigger for trigger in self.triggers if not isinstance(trigger, Check))
+
+    @property
+    def checks(self) -> tuple[Schedule, ...]:
+        """When a check is started: for `next_start` and its like."""
+        return tuple(trigger.schedule for trigger in self.triggers if isinstance(trigger, Check))
 
     @property
     def webhook(self) -> bool:
@@ -62,9 +76,14 @@ class DeploySettings:
 
     @property
     def grids(self) -> tuple[Grid, ...]:
-        """What the schedules come to: one workflow each."""
+        """What the schedules of the job come to: one workflow each."""
         schedules = (trigger for trigger in self.triggers if isinstance(trigger, Schedule))
         return tuple(grid for schedule in schedules for grid in grids(schedule))
+
+    @property
+    def check_grids(self) -> tuple[Grid, ...]:
+        """What the schedules of the checks come to: one workflow each."""
+        return tuple(grid for schedule in self.checks for grid in grids(schedule))
 
     @property
     def all_secrets(self) -> tuple[str, ...]:

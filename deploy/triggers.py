@@ -1,4 +1,6 @@
-"""What starts the job: times of the week in UTC, and Numerai's own call."""
+"""What starts the job, and what starts a check of it: times of the week in UTC, and Numerai's own
+call.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,19 @@ class Webhook:
         return "Numerai's call when a round opens"
 
 
-Trigger = Schedule | Webhook
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Starts of a check, which looks for all that would make a run fail and submits nothing. It is
+    no start of the job: whatever is told of triggers below passes it over.
+    """
+
+    schedule: Schedule
+
+    def __str__(self) -> str:
+        return str(self.schedule)
+
+
+Trigger = Schedule | Webhook | Check
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from deploy.found import KINDS
 from deploy.pieces import TAGGED, Kind
+from deploy.template.group import CHECK_COMMAND
 from deploy.template.part import API_VERSIONS
 from deploy.template.rights import ACR_PULL, BLOB_CONTRIBUTOR, BLOB_READER, START_ACTIONS
 from deploy.values import MOST_CPU, MOST_MEMORY
@@ -158,6 +159,8 @@ def _group_faults(resource: Json, resources: list[Json]) -> Iterator[str]:
     if "ipAddress" in properties or '"ports"' in json.dumps(properties):
         yield "would listen on a network"
     for container in properties["containers"]:
+        if container["properties"].get("command") not in (None, list(CHECK_COMMAND)):
+            yield "runs something else than the job or a check"
         requests = container["properties"]["resources"]["requests"]
         if not 1 <= requests["cpu"] <= MOST_CPU or not 1 <= requests["memoryInGB"] <= MOST_MEMORY:
             yield "asks for more or less than Azure offers"

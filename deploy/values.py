@@ -19,6 +19,10 @@ LONGEST_VARIABLE: Final = 40
 MOST_CPU: Final = 32
 MOST_MEMORY: Final = 256
 
+RUN: Final = "run"
+CHECK: Final = "check"
+COMMANDS: Final = (RUN, CHECK)
+
 Read = Callable[[object], str]
 
 
@@ -141,6 +145,14 @@ def wait(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"must be a duration such as 15m, not {shown(value)}")
     return parse_duration(str(value))
+
+
+def command(value: object) -> str:
+    """What a trigger starts."""
+    given = text(value)
+    if given not in COMMANDS:
+        raise ValueError(f"{shown(given)} is neither run nor check{perhaps(given, COMMANDS)}")
+    return given
 
 
 def secrets(value: object) -> tuple[str, ...]:

@@ -19,7 +19,11 @@ _Minute = Annotated[int, Field(ge=0, le=59)]
 _Span = Annotated[str, StringConstraints(pattern=r"^PT[1-9][0-9]*[HMS]$")]
 _Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s@?]+(\?[^\s@]*)?$")]
 _Local = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$")]
+_Status = Literal["Succeeded", "Failed", "TimedOut"]
+_After = dict[str, Annotated[list[_Status], Field(min_length=1)]]
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,79}$")]
+LONGEST_PAUSE: Final = 10
+MOST_ACTIONS: Final = 9
 LONG_AGO: Final = datetime(2026, 1, 1)  # noqa: DTZ001 - beside a time zone it is written without
 
 
@@ -101,21 +105,58 @@ class HttpInputs(_Strict):
 
 
 class HttpAction(_Strict):
-    """The one action."""
+    """A start of the container group."""
 
     type: Literal["Http"]
     inputs: HttpInputs
-    runAfter: Annotated[dict[str, list[str]], Field(max_length=0)]  # noqa: N815
+    runAfter: _After  # noqa: N815
     operationOptions: Literal["DisableAsyncPattern"]  # noqa: N815
 
 
+class Interval(_Strict):
+    """How long a pause is."""
+
+    count: Annotated[int, Field(ge=1, le=LONGEST_PAUSE)]
+    unit: Literal["Minute"]
+
+
+class WaitInputs(_Strict):
+    """What a pause is told."""
+
+    interval: Interval
+
+
+class WaitAction(_Strict):
+    """A pause before the next start."""
+
+    type: Literal["Wait"]
+    inputs: WaitInputs
+    runAfter: _After  # noqa: N815
+
+
+_Action = Annotated[HttpAction | WaitAction, Field(discriminator="type")]
 _Trigger = Annotated[ScheduleTrigger | RequestTrigger, Field(discriminator="type")]
 
 
 class Definition(_Strict):
-    """The whole definition: one trigger and one action."""
+    """The whole definition: one trigger, and a row of starts and pauses, each but the first after
+    the one before it. There are no outputs and nothing that repeats without end.
+    """
 
     schema_: Annotated[str, Field(alias="$schema", pattern=f"^{DEFINITION_SCHEMA}$")]
     contentVersion: Literal["1.0.0.0"]  # noqa: N815
     triggers: Annotated[dict[_Name, _Trigger], Field(min_length=1, max_length=1)]
-    actions: Annotated[dict[_Name, HttpAction], Field(min_length=1, max_length=1)]
+    actions: Annotated[dict[_Name, _Action], Field(min_length=1, max_length=MOST_ACTIONS)]
+
+    @model_validator(mode="after")
+    def _one_after_the_other(self) -> Self:
+        former = None
+        for name, action in self.actions.items():
+            if list(action.runAfter) != ([] if former is None else [former]):
+                raise ValueError(f"{name} does not come after {former or 'the trigger'} alone")
+            if former is not None:
+                goes_on = "Succeeded" in action.runAfter[former]
+                if goes_on != isinstance(self.actions[former], WaitAction):
+                    raise ValueError(f"{name} is to follow a pause, or a start that failed")
+            former = name
+        return self

@@ -1,70 +1,107 @@
-"""The container group: one container that runs once, ends, and is not started again by itself."""
+"""The container groups: one container each, which runs once, ends, and is not started again by
+itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from deploy.names import MODELS, RUNS
 from deploy.pieces import Kind
-from deploy.settings import DeploySettings
+from deploy.settings import CHECK_CPU, CHECK_MEMORY
 from deploy.template.expressions import literal, parameter, reference, reference_and
 from deploy.template.part import API_VERSIONS, Frame, Part
 from deploy.words import duration
 
-CONTAINER = "job"
-"""The name of the one container in the group."""
+CONTAINER: Final = "job"
+"""The name of the one container in a group."""
+CHECK_COMMAND: Final = ("python", "-m", "job", "check", "--notify")
+"""In place of the image's own, which begins the same way."""
 
 
-def group_part(frame: Frame, needs: tuple[str, ...]) -> Part:
-    """The container group.
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What a container runs, its command if it is not the image's own, and how large it is."""
+
+    what: str
+    command: tuple[str, ...] | None
+    cpu: float
+    memory: float
+
+    @property
+    def requests(self) -> dict[str, float]:
+        """2 rather than 2.0, as people write them and Azure shows them."""
+        given = {"cpu": self.cpu, "memoryInGB": self.memory}
+        return {name: int(n) if float(n).is_integer() else n for name, n in given.items()}
+
+
+CHECK: Final = _Runs("a check", CHECK_COMMAND, CHECK_CPU, CHECK_MEMORY)
+
+
+def group_parts(frame: Frame, needs: tuple[str, ...]) -> Iterator[Part]:
+    """The job's container group and, if a trigger asks for it, that of the checks.
 
     Args:
-        needs: what must be there before it is made, for making it starts it.
+        needs: what must be there before they are made, for making them starts them.
     """
     settings, names = frame.settings, frame.names
-    container = {
-        "image": settings.image,
-        "resources": {"requests": _requests(settings)},
+    job = _Runs("the job", None, settings.cpu, settings.memory)
+    yield _group(frame, job, needs, name=settings.name, resource_id=names.group)
+    if settings.checks:
+        check = names.check_group
+        yield _group(frame, CHECK, needs, name=names.check_group_name, resource_id=check)
+
+
+def _group(
+    frame: Frame, runs: _Runs, needs: tuple[str, ...], *, name: str, resource_id: str
+) -> Part:
+    settings, identity = frame.settings, frame.names.identity
+    return Part(
+        kind=Kind.GROUP,
+        name=name,
+        arm_name=name,
+        type="Microsoft.ContainerInstance/containerGroups",
+        id=resource_id,
+        words=f"{runs.what}: {runs.cpu:g} vCPU, {runs.memory:g} GB, {settings.image}",
+        body={
+            "location": settings.location,
+            "identity": {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}},
+            "properties": _properties(frame, runs),
+        },
+        needs=(identity, *needs),
+        facts={
+            "region": settings.location,
+            "OS": "Linux",
+            "restart policy": "Never",
+            "vCPU": f"{runs.cpu:g}",
+            "memory in GB": f"{runs.memory:g}",
+            "identity": identity.lower(),
+        },
+        secret=True,
+        starts=runs.what,
+    )
+
+
+def _properties(frame: Frame, runs: _Runs) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "image": frame.settings.image,
+        "resources": {"requests": runs.requests},
         "environmentVariables": list(_environment(frame)),
     }
+    if runs.command is not None:
+        container["command"] = list(runs.command)
     properties: dict[str, Any] = {
         "osType": "Linux",
         "restartPolicy": "Never",
         "containers": [{"name": CONTAINER, "properties": container}],
     }
-    if settings.acr is not None:
-        server = f"{settings.acr.lower()}.azurecr.io"
-        properties["imageRegistryCredentials"] = [{"server": server, "identity": names.identity}]
-    return Part(
-        kind=Kind.GROUP,
-        name=settings.name,
-        arm_name=settings.name,
-        type="Microsoft.ContainerInstance/containerGroups",
-        id=names.group,
-        words=f"the job: {settings.cpu:g} vCPU, {settings.memory:g} GB, {settings.image}",
-        body={
-            "location": settings.location,
-            "identity": {"type": "UserAssigned", "userAssignedIdentities": {names.identity: {}}},
-            "properties": properties,
-        },
-        needs=(names.identity, *needs),
-        facts={
-            "region": settings.location,
-            "OS": "Linux",
-            "restart policy": "Never",
-            "vCPU": f"{settings.cpu:g}",
-            "memory in GB": f"{settings.memory:g}",
-            "identity": names.identity.lower(),
-        },
-        secret=True,
-    )
-
-
-def _requests(settings: DeploySettings) -> dict[str, float]:
-    """2 rather than 2.0, as people write them and Azure shows them."""
-    given = {"cpu": settings.cpu, "memoryInGB": settings.memory}
-    return {name: int(n) if float(n).is_integer() else n for name, n in given.items()}
+    if frame.settings.acr is not None:
+        server = f"{frame.settings.acr.lower()}.azurecr.io"
+        credentials = {"server": server, "identity": frame.names.identity}
+        properties["imageRegistryCredentials"] = [credentials]
+    return properties
 
 
 def _environment(frame: Frame) -> Iterator[dict[str, str]]:

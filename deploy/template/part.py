@@ -32,6 +32,7 @@ class Part:
         body: what it has in the template beside type, name, API version, tags and dependencies.
         needs: ids of what must be there before; those that are not in the template are left out.
         secret: whether its tags tell of the secrets.
+        starts: what begins at once when it is sent, as in "the job"; empty for nothing.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Part:
     facts: Mapping[str, str] = field(default_factory=dict)
     principal: str | None = None
     secret: bool = False
+    starts: str = ""
 
     @property
     def api_version(self) -> str:

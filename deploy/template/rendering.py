@@ -12,13 +12,13 @@ from deploy.names import Names
 from deploy.pieces import CONFIG_TAG, NAME_TAG, SECRETS_TAG, TAGGED, Piece
 from deploy.settings import DeploySettings
 from deploy.template import expressions
-from deploy.template.group import group_part
+from deploy.template.group import group_parts
 from deploy.template.parameters import declared
 from deploy.template.part import Frame, Part
 from deploy.template.rights import identity_parts, right_parts
 from deploy.template.storage import storage_parts
 from deploy.template.workflows import workflow_parts
-from deploy.triggers import Webhook
+from deploy.triggers import Check, Schedule, Webhook
 
 SCHEMA: Final = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 MANAGEMENT_URL: Final = "https://management.azure.com"
@@ -107,9 +107,10 @@ def render(
         deployer=deployer,
     )
     parts = list(_parts(frame))
+    name = settings.name
     return Template(
-        pieces=tuple(_piece(part, secrets_tag) for part in parts),
-        unused=tuple(_piece(part, None) for part in _unused(frame, parts)),
+        pieces=tuple(_piece(part, name, secrets_tag) for part in parts),
+        unused=tuple(_piece(part, name, None) for part in _unused(frame, parts)),
         declared=declared(settings),
         resources={part.id: _resource(part, settings) for part in parts},
         needs={part.id: part.needs for part in parts},
@@ -120,21 +121,21 @@ def _parts(frame: Frame) -> Iterator[Part]:
     identities, storage = list(identity_parts(frame)), list(storage_parts(frame))
     rights = list(right_parts(frame))
     job = tuple(part.id for part in rights if part.principal == frame.names.identity)
-    group = group_part(frame, (*(part.id for part in storage), *job))
+    groups = list(group_parts(frame, (*(part.id for part in storage), *job)))
     starting = tuple(part.id for part in rights if part.principal == frame.names.starter)
-    yield from (*identities, *storage, group, *rights)
-    yield from workflow_parts(frame, (group.id, *starting))
+    yield from (*identities, *storage, *groups, *rights)
+    yield from workflow_parts(frame, (*(group.id for group in groups), *starting))
 
 
 def _unused(frame: Frame, parts: Collection[Part]) -> Iterator[Part]:
-    called = replace(frame.settings, triggers=(Webhook(),))
+    every_kind = replace(frame.settings, triggers=(Webhook(), Check(Schedule((), ()))))
     ids = {part.id for part in parts}
-    for part in _parts(replace(frame, settings=called, names=Names(called))):
+    for part in _parts(replace(frame, settings=every_kind, names=Names(every_kind))):
         if part.id not in ids:
             yield part
 
 
-def _piece(part: Part, secrets_tag: str | None) -> Piece:
+def _piece(part: Part, owner: str, secrets_tag: str | None) -> Piece:
     return Piece(
         kind=part.kind,
         name=part.name,
@@ -145,6 +146,8 @@ def _piece(part: Part, secrets_tag: str | None) -> Piece:
         secrets=secrets_tag if part.secret else None,
         facts=part.facts,
         principal=part.principal,
+        owner=owner if part.kind in TAGGED else None,
+        starts=part.starts,
     )
 
 

@@ -72,9 +72,13 @@ def right_parts(frame: Frame) -> Iterator[Part]:
         yield _for_identity(frame, names.identity, names.registry, ACR_PULL, words)
     if frame.settings.triggers:
         yield _start_role(frame)
-        guid = names.start_role.rpartition("/")[2]
+    guid = names.start_role.rpartition("/")[2]
+    if frame.settings.starts:
         words = "the workflows start the job"
         yield _for_identity(frame, names.starter, names.group, guid, words)
+    if frame.settings.checks:
+        words = "the workflows start the checks"
+        yield _for_identity(frame, names.starter, names.check_group, guid, words)
 
 
 def _start_role(frame: Frame) -> Part:
@@ -82,12 +86,12 @@ def _start_role(frame: Frame) -> Part:
     role_name = f"{frame.settings.name} starter ({guid[:8]})"
     properties: dict[str, Any] = {
         "roleName": role_name,
-        "description": f"May start the container group {frame.settings.name} and see whether it "
-        "runs, nothing else; made by numerai-job.",
+        "description": f"May start the container groups of {frame.settings.name} on which it is "
+        "assigned and see whether they run, nothing else; made by numerai-job.",
         "type": "CustomRole",
         "permissions": [{"actions": list(START_ACTIONS), "notActions": []}],
         # A resource group is the narrowest scope that a role can be made for; it is assigned on
-        # the one container group.
+        # each container group that a workflow starts.
         "assignableScopes": [frame.names.scope],
     }
     return Part(
@@ -96,7 +100,7 @@ def _start_role(frame: Frame) -> Part:
         arm_name=guid,
         type="Microsoft.Authorization/roleDefinitions",
         id=frame.names.start_role,
-        words="may start the container group and nothing else",
+        words="may start a container group and nothing else",
         body={"properties": properties},
         facts={"actions": ", ".join(sorted(START_ACTIONS))},
     )

@@ -1,8 +1,9 @@
-"""The Logic App workflows: each has one trigger, and one action that starts the group."""
+"""The Logic App workflows: each has one trigger, and starts one container group."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from deploy.names import SCHEDULE_TRIGGER, WEBHOOK_TRIGGER
@@ -17,6 +18,9 @@ DEFINITION_SCHEMA: Final = (
 # In the past: without a start time a recurrence fires at once when it is deployed, and with one in
 # the past it waits for its next slot. Beside a time zone it is written without a Z.
 STARTING: Final = "2024-01-01T00:00:00"
+PAUSES: Final = (1, 3)
+"""Minutes before a start that failed is tried again; a round is open for an hour."""
+IN_VAIN: Final = ("Failed", "TimedOut")
 
 
 def workflow_parts(frame: Frame, needs: tuple[str, ...]) -> Iterator[Part]:
@@ -26,13 +30,18 @@ def workflow_parts(frame: Frame, needs: tuple[str, ...]) -> Iterator[Part]:
         needs: what must be there before the first of them fires.
     """
     names = frame.names
-    for name, grid in zip(names.schedule_names, frame.settings.grids, strict=True):
-        trigger = {SCHEDULE_TRIGGER: recurrence(grid)}
-        yield _workflow(frame, name, f"starts the job {grid}", trigger, needs)
+    jobs = zip(names.schedule_names, frame.settings.grids, strict=True)
+    checks = zip(names.check_names, frame.settings.check_grids, strict=True)
+    for name, grid in jobs:
+        start = _Start(frame, names.group, {SCHEDULE_TRIGGER: recurrence(grid)}, needs)
+        yield start.workflow(name, f"starts the job {grid}")
     if frame.settings.webhook:
-        words = "starts the job when Numerai calls"
         request = {"type": "Request", "kind": "Http", "inputs": {"method": "POST", "schema": {}}}
-        yield _workflow(frame, names.webhook_name, words, {WEBHOOK_TRIGGER: request}, needs)
+        start = _Start(frame, names.group, {WEBHOOK_TRIGGER: request}, needs)
+        yield start.workflow(names.webhook_name, "starts the job when Numerai calls")
+    for name, grid in checks:
+        start = _Start(frame, names.check_group, {SCHEDULE_TRIGGER: recurrence(grid)}, needs)
+        yield start.workflow(name, f"starts a check {grid}")
 
 
 def recurrence(grid: Grid) -> dict[str, Any]:
@@ -53,64 +62,77 @@ def recurrence(grid: Grid) -> dict[str, Any]:
     }
 
 
-def _start(frame: Frame) -> dict[str, Any]:
-    """The action. A group that runs already answers 204; one in transition 409, and then the run
-    that is under way does the work.
-    """
-    version = API_VERSIONS[Kind.GROUP]
-    return {
-        "type": "Http",
-        "inputs": {
-            "method": "POST",
-            "uri": f"{frame.management_url}{frame.names.group}/start?api-version={version}",
-            "authentication": {
-                "type": "ManagedServiceIdentity",
-                "identity": frame.names.starter,
-                "audience": frame.audience,
-            },
-            "retryPolicy": {
-                "type": "exponential",
-                "count": 4,
-                "interval": "PT10S",
-                "minimumInterval": "PT5S",
-                "maximumInterval": "PT1M",
-            },
-        },
-        "runAfter": {},
-        # Following the answer 202 to its end would take a right on the operation, which the
-        # workflows' role does not give; and the start is all that is asked for.
-        "operationOptions": "DisableAsyncPattern",
-    }
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a workflow consists of: when it fires, and the container group that it starts."""
 
+    frame: Frame
+    group: str
+    triggers: Mapping[str, Any]
+    needs: tuple[str, ...]
 
-def _workflow(
-    frame: Frame, name: str, words: str, triggers: dict[str, Any], needs: tuple[str, ...]
-) -> Part:
-    definition = {
-        "$schema": DEFINITION_SCHEMA,
-        "contentVersion": "1.0.0.0",
-        "triggers": triggers,
-        "actions": {"start": _start(frame)},
-    }
-    return Part(
-        kind=Kind.WORKFLOW,
-        name=name,
-        arm_name=name,
-        type="Microsoft.Logic/workflows",
-        id=frame.names.workflow(name),
-        words=words,
-        body={
-            "location": frame.settings.location,
-            "identity": {
-                "type": "UserAssigned",
-                "userAssignedIdentities": {frame.names.starter: {}},
+    def workflow(self, name: str, words: str) -> Part:
+        """The workflow as a resource."""
+        starter, location = self.frame.names.starter, self.frame.settings.location
+        definition = {
+            "$schema": DEFINITION_SCHEMA,
+            "contentVersion": "1.0.0.0",
+            "triggers": dict(self.triggers),
+            "actions": dict(self._actions()),
+        }
+        return Part(
+            kind=Kind.WORKFLOW,
+            name=name,
+            arm_name=name,
+            type="Microsoft.Logic/workflows",
+            id=self.frame.names.workflow(name),
+            words=words,
+            body={
+                "location": location,
+                "identity": {"type": "UserAssigned", "userAssignedIdentities": {starter: {}}},
+                "properties": {"state": "Enabled", "definition": definition},
             },
-            "properties": {"state": "Enabled", "definition": definition},
-        },
-        needs=(frame.names.starter, *needs),
-        facts={
-            "region": frame.settings.location,
-            "state": "Enabled",
-            "identity": frame.names.starter.lower(),
-        },
-    )
+            needs=(starter, *self.needs),
+            facts={"region": location, "state": "Enabled", "identity": starter.lower()},
+        )
+
+    def _actions(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The start and, should it fail, pauses with another start behind each. A group that is
+        just changing its state answers 409, which no retry policy covers; one that `apply` makes
+        anew 404, and a right that is new 403, for minutes.
+        """
+        start = "start"
+        yield start, self._http({})
+        for number, minutes in enumerate(PAUSES, 1):
+            pause, again = f"pause_{number}", f"start_again_{number}"
+            interval = {"interval": {"count": minutes, "unit": "Minute"}}
+            yield pause, {"type": "Wait", "inputs": interval, "runAfter": {start: list(IN_VAIN)}}
+            yield again, self._http({pause: ["Succeeded"]})
+            start = again
+
+    def _http(self, after: Mapping[str, list[str]]) -> dict[str, Any]:
+        """A start of the group; one that runs already answers 204."""
+        version = API_VERSIONS[Kind.GROUP]
+        return {
+            "type": "Http",
+            "inputs": {
+                "method": "POST",
+                "uri": f"{self.frame.management_url}{self.group}/start?api-version={version}",
+                "authentication": {
+                    "type": "ManagedServiceIdentity",
+                    "identity": self.frame.names.starter,
+                    "audience": self.frame.audience,
+                },
+                "retryPolicy": {
+                    "type": "exponential",
+                    "count": 4,
+                    "interval": "PT10S",
+                    "minimumInterval": "PT5S",
+                    "maximumInterval": "PT1M",
+                },
+            },
+            "runAfter": dict(after),
+            # Following the answer 202 to its end would take a right on the operation, which the
+            # workflows' role does not give; and the start is all that is asked for.
+            "operationOptions": "DisableAsyncPattern",
+        }

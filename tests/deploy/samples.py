@@ -37,6 +37,8 @@ FILE: dict[str, Any] = {
         {"webhook": True},
     ],
 }
+CHECK: dict[str, Any] = {"days": ["Tue", "Wed"], "at": ["06:00"], "command": "check"}
+"""A trigger of checks."""
 HUSH = "hush-hush-"
 """What every secret in the tests begins with, and nothing else does."""
 TAG = "0123456789abcdef" * 2
@@ -119,6 +121,13 @@ _schedules = st.fixed_dictionaries(
     optional={"wait": _waits},
 )
 _webhooks = st.fixed_dictionaries({"webhook": st.just(True)}, optional={"wait": _waits})
+_checks = st.fixed_dictionaries(
+    {
+        "days": st.lists(st.sampled_from(DAYS), min_size=1, max_size=7),
+        "at": st.lists(_times, min_size=1, max_size=3),
+        "command": st.just("check"),
+    }
+)
 _settings = st.fixed_dictionaries(
     {},
     optional={
@@ -157,7 +166,9 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
             "account": draw(st.from_regex(r"[a-z][a-z0-9]{2,23}", fullmatch=True)),
             "create": draw(st.booleans()),
         },
-        "triggers": draw(st.lists(_schedules, max_size=4)) + draw(st.lists(_webhooks, max_size=1)),
+        "triggers": draw(st.lists(_schedules, max_size=4))
+        + draw(st.lists(_checks, max_size=2))
+        + draw(st.lists(_webhooks, max_size=1)),
         "settings": draw(_settings),
         "secrets": draw(
             st.lists(

@@ -46,6 +46,29 @@ def test_numerais_calls_are_starts() -> None:
     assert cost.starts == cost_of(settings(triggers=ONE_A_ROUND)).starts
 
 
+def test_a_check_costs_its_own_minutes_and_is_no_run() -> None:
+    check = {"days": WEEKDAYS, "at": ["06:00"], "command": "check"}
+    found = settings(location="eastus", triggers=[*ONE_A_ROUND, check])
+    cost, without = (
+        cost_of(s, PLAIN) for s in (found, settings(location="eastus", triggers=ONE_A_ROUND))
+    )
+    assert cost.check == pytest.approx((0.0405 + 0.00445) / 60)
+    assert cost.checks == pytest.approx(cost.check * cost.starts)
+    assert (cost.starts, cost.runs, cost.most) == (without.starts, without.runs, without.most)
+    assert cost.month == pytest.approx(without.month + cost.checks)
+    assert "checks a month (about 22)" in cost_text(cost)
+    assert "a check takes 1m (assumed) and the pull" in cost_text(cost)
+    assert "check" not in cost_text(without)
+
+
+def test_checks_take_their_share_of_the_free_actions() -> None:
+    at = [f"{hour}:{minute:02}" for hour in range(24) for minute in range(0, 60, 5)]
+    checks = {"days": ["Mon", *WEEKDAYS], "at": at, "command": "check"}
+    cost = cost_of(settings(triggers=[checks]))
+    assert (cost.starts, cost.runs) == (0, 0)
+    assert cost.workflows == pytest.approx((cost.checks_made * 2 - 4000) * 0.000025)
+
+
 def test_a_registry_costs_more_than_the_job() -> None:
     private = {"registry": {"acr": "myjobs"}, "image": "myjobs.azurecr.io/job:1"}
     cost = cost_of(settings(**private))

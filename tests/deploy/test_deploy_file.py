@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy import consistency
 from deploy.loading import EXAMPLE, load_settings, parse_settings
 from deploy.schema import Registry, Schema, Storage, Trigger
 from deploy.settings import DeploySettings
 from deploy.triggers import Schedule, Webhook
 from job.errors import Exit, UsageError
 from job.variables import VARIABLES
-from tests.deploy.samples import FILE, HUSH, as_yaml, files, settings
+from tests.deploy.samples import CHECK, FILE, HUSH, as_yaml, files, settings
 
 SETTABLE = {
     "NUMERAI_MANIFEST": "m.yaml",
@@ -109,6 +111,19 @@ def test_every_key_is_read() -> None:
     assert found.all_secrets == ("NUMERAI_PUBLIC_ID", "NUMERAI_SECRET_KEY", "SIGNALS_KEY")
 
 
+def test_checks_are_told_from_starts_of_the_job() -> None:
+    run = {"days": ["Tue"], "at": ["12:05"], "wait": "15m", "command": "run"}
+    found = settings(triggers=[run, CHECK, {"webhook": True, "command": "run"}])
+    assert found.checks == (Schedule(("Tue", "Wed"), (time(6),)),)
+    assert found.starts == (Schedule(("Tue",), (time(12, 5),), 900.0), Webhook())
+    assert (len(found.grids), len(found.check_grids), found.wait) == (1, 1, 900.0)
+
+
+def test_a_check_does_not_make_the_job_wait() -> None:
+    fault = fault_of(triggers=[{**CHECK, "wait": "1h"}], settings={"NUMERAI_WAIT": "0"})
+    assert fault == "triggers[0]: a check waits for no round; leave `wait` out"
+
+
 def test_times_need_no_quotes() -> None:
     text = as_yaml({**FILE, "triggers": None}).replace(
         "triggers:", "triggers: [{days: [Tue], at: [12:05, 1:30]}]"
@@ -181,6 +196,15 @@ class TestJobVariables:
     )
     def test_that_are_wrong_are_refused(self, given: dict[str, object], fault: str) -> None:
         assert fault_of(settings=given).startswith(f"settings.{fault}")
+
+    def test_what_is_secret_goes_under_secrets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        told = replace(VARIABLES[-1], name="NUMERAI_TELL", secret=True)
+        monkeypatch.setitem(consistency._TABLE, "NUMERAI_TELL", told)
+        fault = fault_of(settings={"NUMERAI_TELL": HUSH})
+        assert fault == (
+            "settings.NUMERAI_TELL: is a secret and belongs in no file; name it under `secrets`, "
+            "and set it in the environment"
+        )
 
     def test_a_url_with_a_signature_is_refused_unseen(self) -> None:
         fault = fault_of(settings={"NUMERAI_API_URL": f"https://x.example/?sig={HUSH}"})
@@ -291,6 +315,22 @@ class TestJobVariables:
         (
             {"triggers": [{"days": ["Tue"], "at": ["1:00"], "weit": "1m"}]},
             "triggers[0].weit: unknown key; perhaps you meant 'wait'",
+        ),
+        (
+            {"triggers": [{"days": ["Tue"], "at": ["6:00"], "command": "chek"}]},
+            "triggers[0].command: 'chek' is neither run nor check; perhaps you meant 'check'",
+        ),
+        (
+            {"triggers": [{"webhook": True, "command": "check"}]},
+            "triggers[0]: a check has times, `days` and `at`; Numerai's call starts the job",
+        ),
+        (
+            {"triggers": [{"days": ["Tue"], "at": ["6:00"], "command": "check", "wait": "1m"}]},
+            "triggers[0]: a check waits for no round; leave `wait` out",
+        ),
+        (
+            {"secrets": ["NUMERAI_WAIT"]},
+            "secrets[0]: NUMERAI_WAIT is the longest `wait` of the triggers; leave it out",
         ),
         (
             {"secrets": {"A_KEY": HUSH}},
@@ -462,6 +502,15 @@ class TestAdvice:
                     ]
                 },
                 "triggers: 1 start in more than one entry, Tue 12:05 for one",
+            ),
+            (
+                {"triggers": [CHECK]},
+                "triggers: nothing starts the job but `run` and whoever starts it by hand; a check "
+                "submits nothing",
+            ),
+            (
+                {"triggers": [*FILE["triggers"], CHECK, {**CHECK, "days": ["Wed", "Thu"]}]},
+                "triggers: 1 check in more than one entry, Wed 06:00 for one",
             ),
             (
                 {"settings": {"NUMERAI_MODEL_MEMORY": "9GiB"}},

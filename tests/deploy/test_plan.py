@@ -17,7 +17,16 @@ from deploy.plan_text import plan_text
 from deploy.settings import DeploySettings
 from deploy.template import render
 from job.errors import UnavailableError, UsageError
-from tests.deploy.samples import DEPLOYER, FILE, TAG, deployed, evaluated, rendered, settings
+from tests.deploy.samples import (
+    CHECK,
+    DEPLOYER,
+    FILE,
+    TAG,
+    deployed,
+    evaluated,
+    rendered,
+    settings,
+)
 
 ACR = {"registry": {"acr": "myjobs"}, "image": "myjobs.azurecr.io/job:1"}
 
@@ -119,6 +128,12 @@ class TestTheContainerGroup:
         assert (step.action, step.starts) == (Action.CHANGE, True)
         assert "the secrets are others" in step.sentence
 
+    def test_is_sent_again_where_azure_did_not_bring_it_about(self) -> None:
+        found = settings()
+        step = one(changed(found, edited(deployed(found), Names(found).group, failed=True)))
+        assert (step.action, step.starts) == (Action.CHANGE, True)
+        assert "Azure could not bring it about the last time" in step.sentence
+
     def test_is_kept_where_nobody_knows_the_secrets(self) -> None:
         found = settings()
         steps = decide(render(found, deployer=DEPLOYER).pieces, deployed(found))
@@ -173,16 +188,13 @@ class TestSchedules:
         assert all("deploy.yaml does not ask for it" in s.sentence for s in steps[1:])
 
     def test_what_may_be_left_is_named(self) -> None:
-        without_any = rendered(settings(triggers=[]))
-        with_all = {piece.id for piece in rendered(settings()).pieces}
-        unused = {piece.id for piece in without_any.unused}
-        assert unused == {
-            piece.id
-            for piece in rendered(settings(triggers=[{"webhook": True}])).pieces
-            if piece.id not in {other.id for other in without_any.pieces}
-        }
-        assert unused < with_all
-        assert rendered(settings()).unused == ()
+        every = [*FILE["triggers"], CHECK]
+        with_all = {piece.id for piece in rendered(settings(triggers=every)).pieces}
+        for triggers in ([], FILE["triggers"], [CHECK], every):
+            template = rendered(settings(triggers=triggers))
+            ids = {piece.id for piece in template.pieces}
+            schedules = {i for i in with_all if "-trigger-" in i or "-check-" in i}
+            assert {piece.id for piece in template.unused} == with_all - ids - schedules
 
     def test_the_storage_account_is_never_deleted(self) -> None:
         there = deployed(settings())
@@ -191,6 +203,62 @@ class TestSchedules:
         assert Action.DELETE not in {
             s.action for s in steps if s.kind in {Kind.STORAGE, Kind.CONTAINER, Kind.BLOBS}
         }
+
+
+class TestChecks:
+    def test_have_a_container_group_that_starts_with_a_check(self) -> None:
+        more = settings(triggers=[*FILE["triggers"], CHECK])
+        steps = changed(more, deployed(settings()))
+        assert [(s.action, s.kind, s.name) for s in steps] == [
+            (Action.CREATE, Kind.GROUP, "numerai-job-check"),
+            (Action.CREATE, Kind.ASSIGNMENT, "the workflows start the checks"),
+            (Action.CREATE, Kind.WORKFLOW, "numerai-job-check-1"),
+        ]
+        assert steps[0].starts
+        assert steps[0].sentence.endswith("; a check starts at once")
+        text = plan_text(more, steps, cost=cost_of(more))
+        assert "Starts at once: a check (container group numerai-job-check), for Azure" in text
+
+    def test_go_with_the_last_trigger_that_asks_for_them(self) -> None:
+        there = deployed(settings(triggers=[*FILE["triggers"], CHECK]))
+        steps = changed(settings(), there, tuple(there.values()))
+        assert [(s.action, s.kind, s.name) for s in steps] == [
+            (Action.DELETE, Kind.WORKFLOW, "numerai-job-check-1"),
+            (Action.DELETE, Kind.ASSIGNMENT, steps[1].name),
+            (Action.DELETE, Kind.GROUP, "numerai-job-check"),
+        ]
+        assert steps[1].id.startswith(Names(settings()).check_group)
+        assert not any(step.starts for step in steps)
+
+    def test_are_made_anew_without_touching_the_job(self) -> None:
+        found = settings(triggers=[*FILE["triggers"], CHECK])
+        there, group = deployed(found), Names(found).check_group
+        facts = {**there[group.lower()].facts, "restart policy": "Always"}
+        steps = changed(found, edited(there, group, facts=facts))
+        assert [(s.action, s.name) for s in steps] == [
+            (Action.REPLACE, "numerai-job-check"),
+            (Action.CREATE, "the workflows start the checks"),
+        ]
+
+    def test_get_the_secrets_that_the_job_gets(self) -> None:
+        found = settings(triggers=[*FILE["triggers"], CHECK])
+        names, there = Names(found), deployed(found)
+        for group in (names.group, names.check_group):
+            there = edited(there, group, secrets="f" * 32)
+        steps = changed(found, there)
+        assert [(s.name, s.starts) for s in steps] == [
+            ("numerai-job", True),
+            ("numerai-job-check", True),
+        ]
+        assert all("the secrets are others" in step.sentence for step in steps)
+
+    def test_leave_the_job_alone_where_nothing_else_starts_it(self) -> None:
+        steps = changed(settings(triggers=[CHECK]), {})
+        rights = [s for s in steps if s.piece is not None and s.piece.principal is not None]
+        starter = Names(settings()).starter
+        assert [s.name for s in rights if s.piece and s.piece.principal == starter] == [
+            "the workflows start the checks"
+        ]
 
 
 class TestIdentities:
@@ -262,6 +330,24 @@ class TestInTheWay:
             "container group numerai-job: was not made by this tool; take another `name`",
         )
 
+    def test_what_another_deployment_made_is_left_alone(self) -> None:
+        shared = deployed(settings(name="first"))
+        with pytest.raises(UsageError) as caught:
+            changed(settings(name="second"), shared)
+        assert caught.value.faults == (
+            "storage account numeraimodels0: belongs to the deployment first; set `storage: "
+            "{create: false}` to use it as it is, or take another name",
+        )
+
+    def test_a_name_that_ends_like_the_group_of_the_checks_is_told(self) -> None:
+        there = deployed(settings(triggers=[CHECK]))
+        with pytest.raises(UsageError) as caught:
+            changed(settings(name="numerai-job-check", storage={"account": "other0"}), there)
+        assert caught.value.faults == (
+            "container group numerai-job-check: belongs to the deployment numerai-job; take "
+            "another `name`",
+        )
+
     def test_an_account_of_ones_own_needs_no_tag(self) -> None:
         found = settings(storage={"account": "numeraimodels0", "create": False})
         there = edited(deployed(settings()), Names(found).storage, owner=None)
@@ -318,6 +404,16 @@ class TestWhatAzureAnswers:
             body["properties"]["instanceView"] = {"state": state}
             assert found_of(names.group, body).running is running
 
+    @pytest.mark.parametrize(
+        ("state", "failed"), [("Failed", True), ("Canceled", True), ("Succeeded", False)]
+    )
+    def test_what_was_not_brought_about_is_seen(self, state: str, failed: bool) -> None:
+        names = Names(settings())
+        body = evaluated(settings())[names.group]
+        assert not found_of(names.group, body).failed
+        body["properties"]["provisioningState"] = state
+        assert found_of(names.group, body).failed is failed
+
     @pytest.mark.parametrize("body", [{}, {"location": "x", "properties": {"containers": []}}])
     def test_an_answer_with_a_hole_is_not_understood(self, body: dict[str, Any]) -> None:
         with pytest.raises(UnavailableError, match="cannot understand what Azure answered"):
@@ -338,7 +434,10 @@ class TestText:
         assert lines[0] == "numerai-job in resource group numerai, swedencentral"
         assert "1 to create, 1 to delete and create and 14 as it is to be." in lines
         assert any(line.startswith("  ! replace container group numerai-job: ") for line in lines)
-        assert any(line.startswith("Starts at once: container group numerai-job") for line in lines)
+        assert (
+            "Starts at once: the job (container group numerai-job), for Azure starts what it "
+            "creates or changes." in lines
+        )
         assert any("a run that submits" in line and line.endswith("$0.042") for line in lines)
         assert lines[-1] == "  - mind that"
 

@@ -16,7 +16,9 @@ from deploy.template.rights import ACR_PULL, BLOB_CONTRIBUTOR, BLOB_READER, STAR
 from deploy.validation import template_faults
 from tests.azure import template as arm
 from tests.deploy.samples import (
+    CHECK,
     DEPLOYER,
+    FILE,
     TAG,
     evaluated,
     identity_of,
@@ -29,9 +31,9 @@ from tests.deploy.samples import (
 ACR = {"registry": {"acr": "MyJobs"}, "image": "myjobs.azurecr.io/job:1"}
 
 
-def rights() -> set[tuple[str, str, str]]:
+def rights(**changes: Any) -> set[tuple[str, str, str]]:
     """Who has which role on what, as a deployment with a registry gives them."""
-    found = settings(**ACR)
+    found = settings(**ACR, **changes)
     names = Names(found)
     who = {
         identity_of(names.identity): "job",
@@ -60,6 +62,14 @@ def test_rights_are_the_least_that_work() -> None:
         ("deployer", BLOB_CONTRIBUTOR, runs),
         ("starter", names.start_role.rpartition("/")[2], names.group),
     }
+
+
+def test_checks_take_a_right_on_their_own_group_and_no_other() -> None:
+    names = Names(settings())
+    role = names.start_role.rpartition("/")[2]
+    on_check, on_job = (("starter", role, i) for i in (names.check_group, names.group))
+    assert rights(triggers=[*FILE["triggers"], CHECK]) == {*rights(), on_check}
+    assert rights(triggers=[CHECK]) == {*rights(), on_check} - {on_job}
 
 
 def test_the_workflows_role_starts_the_group_and_does_nothing_else() -> None:
@@ -136,27 +146,70 @@ def test_an_account_that_was_there_is_not_in_the_template() -> None:
     assert {names.container(MODELS), names.container(RUNS)} < set(evaluated(found))
 
 
-def test_each_workflow_does_one_thing() -> None:
-    found = settings()
+def test_each_workflow_starts_one_group() -> None:
+    found = settings(triggers=[*FILE["triggers"], CHECK])
     names = Names(found)
-    workflows = {i: body for i, body in evaluated(found).items() if "/workflows/" in i}
-    assert [i.rpartition("/")[2] for i in workflows] == [
-        "numerai-job-trigger-1",
-        "numerai-job-trigger-2",
-        "numerai-job-webhook",
-    ]
+    workflows = {
+        i.rpartition("/")[2]: body for i, body in evaluated(found).items() if "/workflows/" in i
+    }
+    assert {name: starts(body) for name, body in workflows.items()} == {
+        "numerai-job-trigger-1": {names.group},
+        "numerai-job-trigger-2": {names.group},
+        "numerai-job-webhook": {names.group},
+        "numerai-job-check-1": {names.check_group},
+    }
     for body in workflows.values():
-        ((_, action),) = body["properties"]["definition"]["actions"].items()
-        assert action["inputs"]["method"] == "POST"
-        assert action["inputs"]["uri"] == (
-            f"https://management.azure.com{names.group}/start?api-version=2023-05-01"
-        )
-        assert action["inputs"]["authentication"] == {
+        assert list(body["identity"]["userAssignedIdentities"]) == [names.starter]
+
+
+def starts(workflow: dict[str, Any]) -> set[str]:
+    """The container groups that the actions of a workflow start, each in the one right way."""
+    groups = set()
+    for action in workflow["properties"]["definition"]["actions"].values():
+        if action["type"] == "Wait":
+            continue
+        inputs = action["inputs"]
+        begin, end = "https://management.azure.com", "/start?api-version=2023-05-01"
+        assert inputs["uri"].startswith(begin)
+        assert inputs["uri"].endswith(end)
+        groups.add(inputs["uri"].removeprefix(begin).removesuffix(end))
+        assert inputs["method"] == "POST"
+        assert inputs["authentication"] == {
             "type": "ManagedServiceIdentity",
-            "identity": names.starter,
+            "identity": Names(settings()).starter,
             "audience": "https://management.azure.com/",
         }
-        assert list(body["identity"]["userAssignedIdentities"]) == [names.starter]
+    return groups
+
+
+def test_a_start_in_vain_is_tried_again_twice_and_no_more() -> None:
+    found = settings()
+    definition = evaluated(found)[Names(found).webhook]["properties"]["definition"]
+    assert set(definition) == {"$schema", "contentVersion", "triggers", "actions"}
+    in_vain = ["Failed", "TimedOut"]
+    assert [(n, a["type"], a["runAfter"]) for n, a in definition["actions"].items()] == [
+        ("start", "Http", {}),
+        ("pause_1", "Wait", {"start": in_vain}),
+        ("start_again_1", "Http", {"pause_1": ["Succeeded"]}),
+        ("pause_2", "Wait", {"start_again_1": in_vain}),
+        ("start_again_2", "Http", {"pause_2": ["Succeeded"]}),
+    ]
+
+
+def test_a_check_is_a_small_group_with_the_same_identity_and_settings() -> None:
+    found = settings(**ACR, triggers=[*FILE["triggers"], CHECK], secrets=["SIGNALS_KEY"])
+    names = Names(found)
+    job, check = (evaluated(found)[i] for i in (names.group, names.check_group))
+    (its,), (other,) = (group["properties"].pop("containers") for group in (check, job))
+    assert its["properties"].pop("command") == ["python", "-m", "job", "check", "--notify"]
+    assert its["properties"].pop("resources") == {"requests": {"cpu": 1, "memoryInGB": 1}}
+    del other["properties"]["resources"]
+    assert its == other
+    assert check["properties"] == job["properties"]
+    assert check["identity"] == job["identity"]
+    tags = {"numerai-job": "numerai-job", "numerai-job-secrets": TAG}
+    assert check["tags"].items() >= tags.items()
+    assert check["tags"]["numerai-job-config"] != job["tags"]["numerai-job-config"]
 
 
 def test_management_may_be_elsewhere() -> None:
@@ -336,17 +389,45 @@ class TestTheCheckWithoutAzure:
             (_set("workflows", "dependsOn", to=["/a"]), "needs /a, which is not there"),
             (_set("workflows", "name", to="w" * 44), "does not take that name"),
             (_set(*_DEFINITION, "triggers", to={}), "triggers: "),
+            (
+                _set(*_CONTAINER, "command", to=["sh"]),
+                "runs something else than the job or a check",
+            ),
             (_set(*_DEFINITION, "actions", "start", "inputs", "method", to="GET"), "actions.start"),
             (_set(*_DEFINITION, "actions", "start", "operationOptions", to="x"), "actions.start"),
             (
                 _set(*_DEFINITION, "actions", "start", "inputs", "url", to="x"),
-                "actions.start.inputs",
+                "actions.start.Http.inputs",
             ),
             (
                 _set(*_DEFINITION, "actions", "start", "inputs", "uri", to="http://a/b"),
-                "actions.start.inputs.uri",
+                "actions.start.Http.inputs.uri",
             ),
             (_set(*_DEFINITION, "trigers", to={}), "trigers: Extra inputs"),
+            (_set(*_DEFINITION, "outputs", to={"a": 1}), "outputs: Extra inputs"),
+            (
+                _set(*_DEFINITION, "actions", "pause_1", "inputs", "interval", "unit", to="Hour"),
+                "actions.pause_1.Wait.inputs.interval.unit",
+            ),
+            (
+                _set(*_DEFINITION, "actions", "pause_1", "runAfter", to={"start": ["Succeeded"]}),
+                "pause_1 is to follow a pause, or a start that failed",
+            ),
+            (
+                _set(
+                    *_DEFINITION, "actions", "start_again_1", "runAfter", "pause_1", to=["Failed"]
+                ),
+                "start_again_1 is to follow a pause",
+            ),
+            (
+                _set(*_DEFINITION, "actions", "start_again_1", "runAfter", to={}),
+                "start_again_1 does not come after pause_1 alone",
+            ),
+            (
+                _set(*_DEFINITION, "actions", "start", "runAfter", to={"pause_2": ["Failed"]}),
+                "start does not come after the trigger alone",
+            ),
+            (_set(*_DEFINITION, "actions", "start", "type", to="Until"), "actions.start: "),
         ],
     )
     def test_finds(self, change: Callable[[dict[str, Any]], object], fault: str) -> None:

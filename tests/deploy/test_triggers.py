@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from deploy.template.workflows import recurrence
 from deploy.triggers import (
     DAYS,
+    Check,
     Grid,
     Schedule,
     Webhook,
@@ -67,6 +68,13 @@ def test_the_next_start_is_the_first_after_now(schedule: Schedule, now: datetime
 def test_two_schedules_that_meet_start_the_job_once() -> None:
     one, other = Schedule(("Tue", "Wed"), (time(12),)), Schedule(("Tue",), (time(12), time(13)))
     assert starts_a_week([one, other, Webhook()]) == 3
+
+
+def test_a_check_is_no_start_of_the_job() -> None:
+    run, check = Schedule(("Tue",), (time(12),)), Schedule(("Mon",), (time(6),))
+    assert next_start([run, Check(check)], MONDAY) == MONDAY + timedelta(days=1, hours=12)
+    assert next_start([check], MONDAY) == MONDAY + timedelta(hours=6)
+    assert starts_a_week([run, Check(check)]) == 1
 
 
 def test_nothing_is_next_where_only_numerai_calls() -> None:

@@ -110,6 +110,20 @@ class TestCalls:
         assert unmet([]) == ()
 
 
+class TestChecks:
+    def test_meet_no_window(self) -> None:
+        check = {**at("12:05"), "command": "check"}
+        del check["wait"]
+        assert unmet([check]) == ()  # that nothing starts the job is told elsewhere
+        (told, *_) = unmet([at("12:05", days="Tue"), check])
+        assert told.startswith("the round of Wednesday")
+
+    def test_do_not_keep_the_job_from_waiting(self) -> None:
+        check = {"days": ["Tue"], "at": ["12:10"], "command": "check"}
+        slipped = round_at(TUESDAY + timedelta(minutes=22))
+        assert unmet([at("12:08", wait="15m"), check], slipped) == ()
+
+
 class TestLateOpenings:
     def test_are_met_until_the_last_wait_ends(self) -> None:
         found = settings(triggers=[at("12:05", "12:45", wait="15m"), at("09:00", days="Sun")])
