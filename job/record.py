@@ -193,6 +193,7 @@ class RunRecord:
 
     def _write_latest(self) -> None:
         try:
+            self._store.check_lock()  # or it is another run's by now, and so is that name
             with self._writing:
                 self._store.write(LATEST, self._as_bytes())
         except JobError as error:

@@ -28,6 +28,7 @@ PURE = {
     "job.skeleton",
 }
 HEAVY = {
+    "azure.core",
     "graphql",
     "joblib",
     "lightgbm",
@@ -36,7 +37,9 @@ HEAVY = {
     "scipy",
     "sklearn",
     "tabulate",
+    "job.blob",
     "job.crew",
+    "job.identity",
     "job.sandbox",
     "job.workers",
 }
@@ -93,6 +96,13 @@ def test_the_adapter_is_made_in_one_place() -> None:
     assert users_of("job.numerai.adapter") == {"job.connect"}
     assert users_of("job.numerai.client", "job.numerai.presigned") == {"job.numerai.adapter"}
     assert users_of("job.numerai.graphql") == {"job.numerai.client"}
+
+
+def test_only_the_adapter_to_blob_storage_knows_its_libraries() -> None:
+    knowing = {name for name in modules() if name.startswith("job.blob.") or name == "job.identity"}
+    assert users_of("azure", "msal") <= {*knowing, "job.blob"}
+    outside = users_of("job.blob", "job.identity") - knowing - {"job.blob"}
+    assert outside == {"job.connect"}
 
 
 def test_only_the_demo_knows_the_sandbox() -> None:

@@ -209,7 +209,9 @@ def test_a_run_that_lost_its_lock_registers_nothing_more_and_ends(home: Home) ->
     assert home.run(NUMERAI_WORKERS="1") is Exit.UNAVAILABLE
     assert len(home.submitted) == home.asked("createSubmission") == 2
     assert home.clock.stopping is not None
-    record = json.loads((home.folder / "runs" / LATEST).read_bytes())
+    assert not (home.folder / "runs" / LATEST).exists()  # it is the other run's
+    (path,) = (home.folder / "runs").glob("*.run.json")
+    record = json.loads(path.read_bytes())
     assert record["exit_code"] == Exit.UNAVAILABLE
     sent = {row["model"] for row in record["models"] if row["intent_at"] is not None}
     assert sent == {model for model, _ in home.submitted}
