@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,10 +155,12 @@ def test_a_fault_of_no_known_place_or_kind_is_a_mistake_of_the_test(cloud: Cloud
     assert list(OPERATIONS) == sorted(OPERATIONS, key=str)
 
 
-def test_closing_cuts_what_waits(tmp_path: Path) -> None:
-    with Cloud(tmp_path, pull=600.0) as cloud, pytest.MonkeyPatch.context() as patch:
+def test_closing_cuts_what_waits_and_leaves_no_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    with Cloud(tmp_path, pull=600.0, late=600.0) as cloud, pytest.MonkeyPatch.context() as patch:
         cloud.add_group(GROUP)
         with Sdk(cloud, patch) as sdk:
             sdk.send("PUT", JOB, group_body(_QUIET))
     with pytest.raises(requests.ConnectionError):
         requests.get(cloud.url, timeout=10)
+    assert set(threading.enumerate()) <= before
