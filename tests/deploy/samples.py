@@ -19,6 +19,7 @@ from deploy.template import Template, parameters, render
 from deploy.triggers import DAYS
 from job.secret import Secret
 from tests.azure import template as arm
+from tests.azure.directory import Principal
 
 SUBSCRIPTION = "6b1f6471-1bf0-4dda-aec3-cb9272f09590"
 DEPLOYER = "0f9f8d2c-6bfd-4a11-8f6f-1c8f0a1b2c3d"
@@ -75,6 +76,23 @@ def values(found: DeploySettings) -> dict[str, dict[str, str]]:
         secrets=secrets_of(found),
         secrets_tag=TAG,
     )
+
+
+def rendered_for(
+    found: DeploySettings, *, management_url: str, deployer: Principal
+) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
+    """The template and the parameters that are sent to the management endpoint of a stand-in."""
+    template = render(
+        found, management_url=management_url, deployer=deployer.object_id, secrets_tag=TAG
+    )
+    given = parameters(
+        found,
+        deployer=deployer.object_id,
+        deployer_type=deployer.kind,
+        secrets=secrets_of(found),
+        secrets_tag=TAG,
+    )
+    return template.document, given
 
 
 def identity_of(resource_id: str) -> str:
