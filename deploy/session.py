@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,7 +22,7 @@ from deploy.template.part import API_VERSIONS
 from job.blob_url import BlobUrl, parse_blob_url
 from job.clock import Clock
 from job.connect import open_store
-from job.errors import UnavailableError, UsageError
+from job.errors import Exit, StoppedError, UnavailableError, UsageError
 from job.logs import redacted, start_log
 from job.output import say
 from job.secret import Secret
@@ -101,11 +103,23 @@ class Session:
                 f"cannot understand where {self.settings.storage.account} is", str(error)
             ) from error
 
-    def store(self, name: str, *, patience: float | None = None) -> Store:
+    def store(self, name: str) -> Store:
         """A container of the storage account, to be read and written as whoever is signed in."""
         url = self.container(name)
-        given = self.patience if patience is None else patience
-        return open_store(url, self.environ, clock=self.clock, patience=given)
+        return open_store(url, self.environ, clock=self.clock, patience=self.patience)
+
+    @contextmanager
+    def hurried(self, seconds: float) -> Iterator[Session]:
+        """The same, but nothing waits for longer: for what is good to know and no more."""
+        clock = Clock()
+        late = StoppedError("there was no answer in time", Exit.UNAVAILABLE)
+        timer = threading.Timer(seconds, clock.stop, [late])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield replace(self, clock=clock)
+        finally:
+            timer.cancel()
 
     def shelf(self) -> Shelf:
         """The models container."""

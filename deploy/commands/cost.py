@@ -10,16 +10,17 @@ from deploy.cost import Assumed, cost_of, cost_text
 from deploy.names import RUNS
 from deploy.records import newest_records, usual_minutes
 from deploy.session import Session, begin, tell
-from job.errors import Exit, UnavailableError, UsageError
+from job.errors import Exit, JobError
 
-PATIENCE = 5.0
+HURRY = 10.0
 """Seconds spent on asking: a guess would do."""
 
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Prints a table; with the minutes of the last runs where they can be had."""
     session = begin(args, environ)
-    assumed, why = _measured(replace(session, patience=PATIENCE))
+    with session.hurried(HURRY) as hurried:
+        assumed, why = _measured(hurried)
     tell(f"{session.settings.name}, {session.settings.cpu:g} vCPU, {session.settings.memory:g} GB")
     tell(cost_text(cost_of(session.settings, assumed)))
     if why:
@@ -31,7 +32,9 @@ def _measured(session: Session) -> tuple[Assumed, str]:
     """What runs took lately, as far as it is known."""
     try:
         records = newest_records(session.store(RUNS))
-    except (UnavailableError, UsageError) as error:
+    except JobError as error:
+        if error.exit_code is Exit.TERMINATED:
+            raise
         return Assumed(), error.what
     found = Assumed()
     run, idle = usual_minutes(records, acted=True), usual_minutes(records, acted=False)

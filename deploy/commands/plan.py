@@ -19,7 +19,7 @@ from deploy.template import Template, parameters, render
 from deploy.validation import template_faults
 from deploy.webhook import numerai_of
 from deploy.windows import documented_windows, latest_openings, recent_windows, window_warnings
-from job.errors import Exit, JobError, UnavailableError, UsageError
+from job.errors import Exit, JobError, StoppedError, UnavailableError, UsageError
 from job.files import write_whole
 from job.secret import Secret
 
@@ -106,6 +106,8 @@ def schedule_words(session: Session, secrets: Secrets) -> tuple[Sequence[str], l
             numerai = numerai_of(settings, secrets, session.clock, session.environ)
             rounds = numerai.recent_rounds("classic", limit=RECENT_ROUNDS)
             windows, where = recent_windows(rounds, now) or windows, "the last ones at Numerai"
+        except StoppedError:
+            raise
         except JobError as error:
             where += f", for Numerai could not be asked ({error})"
     met = latest_openings(settings, windows)
@@ -128,6 +130,8 @@ def foreseen(session: Session, seen: Survey, steps: Sequence[Step]) -> list[str]
     )
     try:
         found = session.azure.deployments.what_if(seen.template.only(ids).document, given)
+    except StoppedError:
+        raise
     except JobError as error:
         return [f"Azure could not foresee the deployment: {error}"]
     labels = {step.id.lower(): f"{step.kind} {step.name}" for step in steps}

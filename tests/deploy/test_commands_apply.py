@@ -50,7 +50,7 @@ def test_done_again_there_is_nothing_to_change(place: Place) -> None:
 
 
 def test_the_container_group_starts_when_it_is_made(place: Place) -> None:
-    assert "Starts at once: container group numerai-job" in place.run("plan").out
+    assert "\nStarts at once: " in place.run("plan").out
     place.run("apply")
     place.settled()
     assert "hello from the container" in place.run("logs").out

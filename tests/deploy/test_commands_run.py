@@ -188,3 +188,15 @@ def test_before_anything_is_deployed_the_next_step_is_said(place: Place) -> None
         ran = place.run(*words)
         assert ran.code == 2
         assert "`python -m deploy apply` makes it" in ran.err
+
+
+@pytest.mark.parametrize("command", ["cost", "status"])
+def test_what_is_good_to_know_is_not_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(f"deploy.commands.{command}.HURRY", 0.5)
+    fault = place.cloud.faults.add(where="blob.read", kind="forbidden", times=None)
+    ran = place.run(command)
+    assert fault.hits
+    assert ran.code == 0, ran.text
+    assert "there was no answer in time" in ran.out
