@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 HELD: Final = "LeaseAlreadyPresent"
 LEASED: Final = {"LeaseIdMissing", HELD}
 ANSWER_SECONDS: Final = 10
+LET_GO_SECONDS: Final = 1
+"""A run that is told to stop has ten seconds in all; a lease that is not given back lapses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Lease:
             yield None
         finally:
             self._let_go.set()
-            thread.join(ANSWER_SECONDS)
+            thread.join(LET_GO_SECONDS)
             self._release(lease)
 
     def _acquire(self, lease: BlobLeaseClient, holder: Callable[[], str]) -> str | None:
@@ -180,7 +182,7 @@ class Lease:
             return
         try:
             with translated(self._what, self._container.place, writes=True):
-                lease.release(read_timeout=ANSWER_SECONDS)
+                lease.release(connection_timeout=LET_GO_SECONDS, read_timeout=LET_GO_SECONDS)
         except JobError as error:
             log.warning("the lock of %s lapses by itself: %s", self._container, error)
 
