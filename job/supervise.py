@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 8.5
 """What the work gets to end by itself once it is to stop; the rest of the ten is for the record."""
-END_SECONDS = 9.0
+END_SECONDS = 8.6
 """By then record and log are done with; the rest is for the lock and the interpreter."""
 LEAST_SECONDS = 0.3
 HEARTBEAT_SECONDS = 0.2

@@ -10,7 +10,8 @@ import pytest
 
 from job.clock import Clock
 from job.errors import Exit, StoppedError, UnavailableError
-from job.supervise import Abandoned, supervise
+from job.supervise import END_SECONDS, LEAST_SECONDS, Abandoned, in_time, supervise
+from tests.clock import FakeClock
 
 
 def test_what_the_work_gives_is_passed_on() -> None:
@@ -82,3 +83,17 @@ def test_work_that_is_done_when_the_signal_comes_keeps_its_result() -> None:
         return Exit.OK
 
     assert supervise(work, clock=clock, timeout=60.0) is Exit.OK
+
+
+def test_what_is_done_at_the_end_shares_the_ten_seconds_of_a_stop(clock: FakeClock) -> None:
+    assert in_time(clock, 60.0) == 60.0
+    assert clock.stopping_for == 0.0
+    clock.stop(StoppedError("terminated by a signal", Exit.TERMINATED))
+    assert in_time(clock, 0.5) == 0.5
+    assert in_time(clock, 60.0) == END_SECONDS < 10.0
+    clock.move(5.0)
+    clock.stop(StoppedError("a later reason", Exit.INTERRUPTED))
+    assert clock.stopping_for == 5.0
+    assert in_time(clock, 60.0) == pytest.approx(END_SECONDS - 5.0)
+    clock.move(60.0)
+    assert in_time(clock, 60.0) == LEAST_SECONDS

@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,10 +16,15 @@ from typing import Any
 
 import cloudpickle
 import pytest
-from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    BlobServiceClient,
+    ContainerSasPermissions,
+    generate_container_sas,
+)
 
+from job.blob_url import BlobUrl
 from tests.azurite.fixtures import Container
-from tests.azurite.server import KEY
+from tests.azurite.server import KEY, Azurite, is_installed
 
 from .animals import good, slow
 from .driver import Ended, Home, wait_for
@@ -305,3 +311,33 @@ def test_two_runs_at_once_send_nothing_twice(there: Elsewhere) -> None:
     assert "holds the lock" in other.err
     assert "nothing to do" in other.out
     assert len(there.home.box.submissions) == 1
+
+
+@pytest.fixture
+def own(home: Home) -> Iterator[tuple[Azurite, Elsewhere]]:
+    """A machine with an Azurite of its own, which a test may halt."""
+    if not is_installed():
+        pytest.skip("Azurite is not installed: make test does that")
+    with Azurite() as running:
+        service = BlobServiceClient.from_connection_string(running.connection_string)
+        with service, service.create_container("own") as client:
+            url = BlobUrl(running.url, "own")
+            there = Elsewhere(home, Container(url, client, running.connection_string))
+            yield running, there
+            running.resume()
+
+
+def test_a_store_that_hangs_does_not_hold_up_a_stop(own: tuple[Azurite, Elsewhere]) -> None:
+    azurite, there = own
+    beacon = there.home.root / "beacon"
+    there.push("teal", slow(60.0, str(beacon)))
+    running = there.home.start(**there.environ)
+    wait_for(beacon.exists, "the model predicts", 60.0)
+    azurite.halt()
+    running.signal(signal.SIGTERM)
+    ended = running.end(11.0)
+    assert ended.code == 143
+    assert "the run record could not be written in time" in ended.err
+    assert "teal" in ended.out
+    azurite.resume()
+    assert there.latest()["outcome"] == "running"
