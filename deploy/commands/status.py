@@ -73,7 +73,7 @@ def _last(records: Sequence[Record], why: str) -> str:
     at = f"{last.started:%a %Y-%m-%d %H:%M} UTC"
     if last.ended is None:
         return f"{at}, still going on or killed"
-    took = duration(round((last.minutes or 0.0) * 60)) if last.minutes else "0s"
+    took = duration(max(1, round((last.minutes or 0.0) * 60)))
     what = f"{last.outcome.replace('_', ' ')}, exit code {last.exit_code}"
     return f"{at}, {took}, {what}: {headline(last.results)}"
 
