@@ -15,6 +15,7 @@ KINDS: Final = {
     "microsoft.managedidentity/userassignedidentities": Kind.IDENTITY,
     "microsoft.storage/storageaccounts": Kind.STORAGE,
     "microsoft.storage/storageaccounts/blobservices": Kind.BLOBS,
+    "microsoft.storage/storageaccounts/managementpolicies": Kind.LIFECYCLE,
     "microsoft.storage/storageaccounts/blobservices/containers": Kind.CONTAINER,
     "microsoft.authorization/roledefinitions": Kind.ROLE,
     "microsoft.authorization/roleassignments": Kind.ASSIGNMENT,
@@ -87,6 +88,15 @@ def _blob_service(body: Body, properties: Body) -> dict[str, str]:
     return {"versioning": _on(properties.get("isVersioningEnabled"))}
 
 
+def _lifecycle(body: Body, properties: Body) -> dict[str, str]:
+    rules = (properties.get("policy") or {}).get("rules") or []
+    actions = [rule["definition"]["actions"] for rule in rules if rule.get("enabled") is not False]
+    deletions = [(action.get("version") or {}).get("delete") or {} for action in actions]
+    days = [deletion.get("daysAfterCreationGreaterThan") for deletion in deletions if deletion]
+    kept = f"deleted after {days[0]:g} days" if days and days[0] is not None else "kept"
+    return {"former versions": kept}
+
+
 def _container(body: Body, properties: Body) -> dict[str, str]:
     return {"public access": str(properties.get("publicAccess") or "None")}
 
@@ -139,6 +149,7 @@ _READERS: Final[Mapping[Kind, Callable[[Body, Body], dict[str, str]]]] = {
     Kind.IDENTITY: _identity,
     Kind.STORAGE: _account,
     Kind.BLOBS: _blob_service,
+    Kind.LIFECYCLE: _lifecycle,
     Kind.CONTAINER: _container,
     Kind.ROLE: _role,
     Kind.ASSIGNMENT: _assignment,

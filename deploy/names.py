@@ -87,6 +87,11 @@ class Names:
         """The account's blob service."""
         return f"{self.storage}/blobServices/default"
 
+    @property
+    def lifecycle(self) -> str:
+        """What becomes of the account's former versions."""
+        return f"{self.storage}/managementPolicies/default"
+
     def container(self, name: str) -> str:
         """A container of the account: `MODELS` or `RUNS`."""
         return f"{self.blobs}/containers/{name}"

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     IDENTITY = "identity"
     STORAGE = "storage account"
     BLOBS = "blob service"
+    LIFECYCLE = "lifecycle policy"
     CONTAINER = "blob container"
     ROLE = "custom role"
     ASSIGNMENT = "role assignment"

@@ -32,6 +32,7 @@ NAMES: Final = {
     Kind.IDENTITY: r"[A-Za-z0-9][\w-]{2,127}",
     Kind.STORAGE: _ACCOUNT,
     Kind.BLOBS: f"{_ACCOUNT}/default",
+    Kind.LIFECYCLE: f"{_ACCOUNT}/default",
     Kind.CONTAINER: rf"{_ACCOUNT}/default/(?=.{{3,63}}$)[a-z0-9]+(?:-[a-z0-9]+)*",
     Kind.ROLE: _GUID,
     Kind.ASSIGNMENT: rf"{_GUID}|\[guid\(.*\)\]",

@@ -14,6 +14,7 @@ API_VERSIONS: Final = {
     Kind.IDENTITY: "2023-01-31",
     Kind.STORAGE: "2023-05-01",
     Kind.BLOBS: "2023-05-01",
+    Kind.LIFECYCLE: "2023-05-01",
     Kind.CONTAINER: "2023-05-01",
     Kind.ROLE: "2022-04-01",
     Kind.ASSIGNMENT: "2022-04-01",

@@ -10,7 +10,9 @@ from deploy.pieces import Kind
 from deploy.template.part import Frame, Part
 
 KEPT_DAYS: Final = 7
-"""For so long, what is deleted or replaced in a container can be brought back."""
+"""For so long, what is deleted for good can be brought back."""
+FORMER_DAYS: Final = 30
+"""What is replaced or deleted stays as a former version, which is paid for, until it is so old."""
 
 
 def storage_parts(frame: Frame) -> Iterator[Part]:
@@ -18,6 +20,7 @@ def storage_parts(frame: Frame) -> Iterator[Part]:
     if frame.settings.storage.create:
         yield _account(frame)
         yield _blob_service(frame)
+        yield _lifecycle(frame)
     yield _container(frame, MODELS, "where models are read from")
     yield _container(frame, RUNS, "where runs leave their records")
 
@@ -61,7 +64,7 @@ def _blob_service(frame: Frame) -> Part:
         arm_name=f"{frame.settings.storage.account}/default",
         type="Microsoft.Storage/storageAccounts/blobServices",
         id=frame.names.blobs,
-        words=f"former versions are kept, what is deleted for {KEPT_DAYS} days",
+        words=f"former versions are kept, and when deleted for {KEPT_DAYS} days more",
         body={
             "properties": {
                 "isVersioningEnabled": True,
@@ -71,6 +74,27 @@ def _blob_service(frame: Frame) -> Part:
         },
         needs=(frame.names.storage,),
         facts={"versioning": "on"},
+    )
+
+
+def _lifecycle(frame: Frame) -> Part:
+    action = {"version": {"delete": {"daysAfterCreationGreaterThan": FORMER_DAYS}}}
+    rule = {
+        "enabled": True,
+        "name": "former-versions",
+        "type": "Lifecycle",
+        "definition": {"actions": action, "filters": {"blobTypes": ["blockBlob"]}},
+    }
+    return Part(
+        kind=Kind.LIFECYCLE,
+        name=f"{frame.settings.storage.account}/default",
+        arm_name=f"{frame.settings.storage.account}/default",
+        type="Microsoft.Storage/storageAccounts/managementPolicies",
+        id=frame.names.lifecycle,
+        words="former versions go, so that they are not paid for without end",
+        body={"properties": {"policy": {"rules": [rule]}}},
+        needs=(frame.names.storage, frame.names.blobs),
+        facts={"former versions": f"deleted after {FORMER_DAYS} days"},
     )
 
 

@@ -29,7 +29,12 @@ from tests.azure.resources import Desk
 from tests.azure.routes import Router
 from tests.azure.specs import Specs
 from tests.azure.state import State
-from tests.azure.storage import BlobContainers, BlobServices, StorageAccounts
+from tests.azure.storage import (
+    BlobContainers,
+    BlobServices,
+    ManagementPolicies,
+    StorageAccounts,
+)
 from tests.azure.wire import Server
 from tests.azure.workflows import Workflows
 
@@ -122,6 +127,7 @@ class Parts:
                 Registries(self.state),
                 StorageAccounts(self.state, self._blobs),
                 BlobServices(self.state),
+                ManagementPolicies(self.state),
                 BlobContainers(self.state, self._blobs),
                 RoleAssignments(self.state, self.directory, self.access),
                 RoleDefinitions(self.state),

@@ -85,6 +85,45 @@ _CONTAINER = an_object(
         )
     }
 )
+_DAYS: Schema = an_object({"daysAfterCreationGreaterThan": {"type": "number", "minimum": 0}})
+_POLICY_RULE = an_object(
+    {
+        "enabled": {"type": "boolean"},
+        "name": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,256}$"},
+        "type": {"const": "Lifecycle"},
+        "definition": an_object(
+            {
+                "actions": an_object(
+                    {"baseBlob": ANY, "snapshot": ANY, "version": an_object({"delete": _DAYS})}
+                ),
+                "filters": an_object(
+                    {
+                        "blobTypes": {
+                            "type": "array",
+                            "items": {"enum": ["blockBlob", "appendBlob"]},
+                            "minItems": 1,
+                        },
+                        "prefixMatch": {"type": "array", "items": STRING},
+                    },
+                    "blobTypes",
+                ),
+            },
+            "actions",
+        ),
+    },
+    "name",
+    "type",
+    "definition",
+)
+_POLICY = an_object(
+    {
+        "properties": an_object(
+            {"policy": an_object({"rules": {"type": "array", "items": _POLICY_RULE}}, "rules")},
+            "policy",
+        )
+    },
+    "properties",
+)
 _RULES: Schema = {"type": "array", "items": STRING}
 _ROLE = an_object(
     {
@@ -135,4 +174,5 @@ OURS: dict[str, Schema] = {
     "microsoft.storage/storageaccounts": _ACCOUNT,
     "microsoft.storage/storageaccounts/blobservices": _SERVICE,
     "microsoft.storage/storageaccounts/blobservices/containers": _CONTAINER,
+    "microsoft.storage/storageaccounts/managementpolicies": _POLICY,
 }

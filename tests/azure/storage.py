@@ -107,6 +107,24 @@ class BlobServices(Provider):
         return {}
 
 
+class ManagementPolicies(Provider):
+    """What becomes of an account's blobs with time; nothing here grows so old."""
+
+    type = f"{ACCOUNT}/managementPolicies"
+    api_versions = _VERSIONS
+    tracked = False
+
+    def check(self, id_: ResourceId, body: Json, former: Resource | None) -> None:
+        """There is one, and it is called default."""
+        _check_parent(self.state, id_)
+        if id_.names[-1] != "default":
+            raise Refusal(400, "InvalidResourceName", "A management policy is called 'default'.")
+
+    def more(self, resource: Resource) -> Json:
+        """When it was changed."""
+        return {"lastModifiedTime": resource.changed.isoformat()}
+
+
 class BlobContainers(Provider):
     """Blob containers."""
 

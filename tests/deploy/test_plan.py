@@ -65,7 +65,7 @@ class TestNothingThere:
 
     def test_an_account_of_ones_own_gets_containers_and_nothing_else(self) -> None:
         steps = changed(settings(storage={"account": "old0", "create": False}), {})
-        assert {Kind.STORAGE, Kind.BLOBS} & {step.kind for step in steps} == set()
+        assert {Kind.STORAGE, Kind.BLOBS, Kind.LIFECYCLE} & {step.kind for step in steps} == set()
         assert [s.name for s in steps if s.kind is Kind.CONTAINER] == [MODELS, RUNS]
 
     def test_without_triggers_there_is_nobody_to_start_it(self) -> None:
@@ -374,6 +374,18 @@ class TestInTheWay:
 
 
 class TestWhatAzureAnswers:
+    @pytest.mark.parametrize("action", [None, "baseBlob", "version"])
+    def test_former_versions_that_are_kept_for_ever_are_seen(self, action: str | None) -> None:
+        found = settings()
+        policy = Names(found).lifecycle
+        actions = {action: {"delete": {"daysAfterCreationGreaterThan": 30}}}
+        rule = {"enabled": action != "version", "definition": {"actions": actions}}
+        body = {"properties": {"policy": {"rules": [rule] if action else []}}}
+        there = {**deployed(found), policy.lower(): found_of(policy, body)}
+        step = one(changed(found, there))
+        assert (step.action, step.kind) == (Action.CHANGE, Kind.LIFECYCLE)
+        assert "former versions kept becomes deleted after 30 days" in step.sentence
+
     def test_shared_keys_that_nobody_switched_off_are_seen(self) -> None:
         found = settings()
         names = Names(found)
@@ -432,7 +444,7 @@ class TestText:
         text = plan_text(found, steps, cost=cost_of(found), warnings=["mind that"])
         lines = text.splitlines()
         assert lines[0] == "numerai-job in resource group numerai, swedencentral"
-        assert "1 to create, 1 to delete and create and 14 as it is to be." in lines
+        assert "1 to create, 1 to delete and create and 15 as it is to be." in lines
         assert any(line.startswith("  ! replace container group numerai-job: ") for line in lines)
         assert (
             "Starts at once: the job (container group numerai-job), for Azure starts what it "
@@ -445,7 +457,7 @@ class TestText:
         found = settings()
         steps = decide(rendered(found).pieces, deployed(found))
         text = plan_text(found, steps, cost=cost_of(found))
-        assert "Nothing to change: all 16 resources are as they are to be." in text
+        assert "Nothing to change: all 17 resources are as they are to be." in text
         assert "Nothing starts at once." in text
         assert "Warnings" not in text
 

@@ -135,6 +135,10 @@ def test_the_account_is_closed() -> None:
         }.items()
     )
     assert made[names.blobs]["properties"]["isVersioningEnabled"] is True
+    (rule,) = made[names.lifecycle]["properties"]["policy"]["rules"]
+    assert rule["definition"]["actions"] == {
+        "version": {"delete": {"daysAfterCreationGreaterThan": 30}}
+    }
     for name in (MODELS, RUNS):
         assert made[names.container(name)]["properties"] == {"publicAccess": "None"}
 
@@ -142,7 +146,7 @@ def test_the_account_is_closed() -> None:
 def test_an_account_that_was_there_is_not_in_the_template() -> None:
     found = settings(storage={"account": "old0", "create": False})
     names = Names(found)
-    assert not {names.storage, names.blobs} & set(evaluated(found))
+    assert not {names.storage, names.blobs, names.lifecycle} & set(evaluated(found))
     assert {names.container(MODELS), names.container(RUNS)} < set(evaluated(found))
 
 
