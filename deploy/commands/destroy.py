@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from deploy.names import MODELS, RUNS
-from deploy.pieces import Found, Kind
+from deploy.pieces import TAGGED, Found, Kind
 from deploy.secrets import all_secrets
 from deploy.session import Session, begin, start, tell
-from deploy.survey import survey
+from deploy.survey import Survey, survey
 from deploy.template.part import API_VERSIONS
 from deploy.webhook import clear_hook, numerai_of
 from job.errors import Exit, JobError, StoppedError, UnavailableError, UsageError
@@ -26,26 +26,21 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Says what is to go, asks, and removes it."""
     session = begin(args, environ)
     seen = survey(session, None)
-    there = [*seen.found.values(), *seen.former]
+    there = list(_own(session, seen))
     doomed = sorted(
         (thing for thing in there if thing.kind in ORDER),
         key=lambda thing: (ORDER.index(thing.kind), thing.name),
     )
-    data = _data(session, there) if args.with_data else []
-    if not doomed and not data:
+    doomed += _data(session, there) if args.with_data else []
+    if not doomed:
         tell(f"{session.settings.name}: there is nothing to remove")
         return Exit.OK
-    for thing in (*doomed, *data):
-        running = "; a run is under way and is broken off" if thing.running else ""
-        tell(f"  - {seen.label(thing)}{running}")
-    if any(thing.kind in {Kind.STORAGE, Kind.CONTAINER} for thing in there) and not data:
-        account = session.settings.storage.account
-        tell(f"storage account {account} stays, with models and run records")
+    _tell_what_goes(session, seen, doomed)
     if not args.yes and not _agreed(session):
         tell("nothing was removed")
         return Exit.OK
     unhooked = _unhook(session, environ, doomed)
-    for thing in (*doomed, *data):
+    for thing in doomed:
         if session.azure.delete(thing.id, thing.api_version):
             tell(f"removed {seen.label(thing)}")
     if unhooked is not None:
@@ -55,6 +50,24 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
             hint="take it away at https://numer.ai/models",
         )
     return Exit.OK
+
+
+def _own(session: Session, seen: Survey) -> Iterator[Found]:
+    """What there is, but for what the tag says to be others': they may have taken our names."""
+    for thing in (*seen.found.values(), *seen.former):
+        if thing.kind not in TAGGED or thing.owner == session.settings.name:
+            yield thing
+        else:
+            tell(f"  {seen.label(thing)} was not made by this deployment and stays")
+
+
+def _tell_what_goes(session: Session, seen: Survey, doomed: Sequence[Found]) -> None:
+    for thing in doomed:
+        running = "; a run is under way and is broken off" if thing.running else ""
+        tell(f"  - {seen.label(thing)}{running}")
+    if not {Kind.STORAGE, Kind.CONTAINER} & {thing.kind for thing in doomed}:
+        account = session.settings.storage.account
+        tell(f"storage account {account} stays, with models and run records")
 
 
 def _data(session: Session, there: list[Found]) -> list[Found]:

@@ -46,7 +46,10 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         ("container group", f"{instance.group or 'unknown'}; container {instance}"),
         ("last run", _last(records, why)),
         ("next start", _next(session, now)),
+        ("next check", _next_check(session, now)),
     ):
+        if not text:
+            continue
         tell(f"  {label:<16} {text}")
     for line in _problem(instance, records):
         tell(line)
@@ -84,6 +87,12 @@ def _next(session: Session, now: datetime) -> str:
     parts = [] if at is None else [f"{at:%a %Y-%m-%d %H:%M} UTC"]
     parts += ["when Numerai calls"] if settings.webhook else []
     return " or ".join(parts) or "none: nothing but `run` starts it"
+
+
+def _next_check(session: Session, now: datetime) -> str:
+    """When everything is checked next, beside the runs; empty where nothing ever is."""
+    at = next_start(session.settings.checks, now)
+    return "" if at is None else f"{at:%a %Y-%m-%d %H:%M} UTC"
 
 
 def _problem(instance: Instance, records: Sequence[Record]) -> Iterator[str]:

@@ -73,3 +73,13 @@ def test_one_that_is_broken_off_is_gone_on_with(place: Place) -> None:
     assert place.run("destroy", "--yes").code == 0
     kinds = {one.split("/providers/")[1].split("/")[0] for one in place.there()}
     assert kinds == {"microsoft.storage"}
+
+
+def test_what_others_have_made_under_our_names_stays(place: Place) -> None:
+    place.run("destroy", "--yes", "--with-data")
+    body = {"location": "swedencentral", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
+    place.cloud.add(place.names.storage, body)
+    gone = place.run("destroy", "--yes", "--with-data")
+    assert gone.code == 0
+    assert "storage account numeraimodels0 was not made by this deployment and stays" in gone.out
+    assert place.there() == {place.names.storage.lower()}
