@@ -23,6 +23,13 @@ def arm_guid(*parts: str) -> str:
     return str(uuid5(_ARM_NAMESPACE, "-".join(parts)))
 
 
+def guid_of(*parts: str) -> str:
+    """The same of ids and names of which the case does not matter, for Azure compares them without:
+    what has a name made of another spelling would be in the way of itself.
+    """
+    return arm_guid(*(part.lower() for part in parts))
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """The names that a deployment's resources have, and their ids.
@@ -139,7 +146,7 @@ class Names:
     @property
     def start_role(self) -> str:
         """The custom role that may start the container groups that it is assigned on."""
-        guid = arm_guid(self.group, "start")
+        guid = guid_of(self.group, "start")
         return f"{self.scope}/providers/Microsoft.Authorization/roleDefinitions/{guid}"
 
     def assignment(self, scope: str, *, guid: str) -> str:

@@ -5,22 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from deploy.pieces import TAGGED, Found, Kind, Piece
+from deploy.comparison import MADE_ANEW, conflicts, differences, label_of, other_reasons
+from deploy.pieces import Found, Kind, Piece
 from deploy.words import listed
 from job.errors import UsageError
 
-MADE_ANEW: Final = {
-    Kind.GROUP: frozenset({"region", "OS", "restart policy", "vCPU", "memory in GB", "identity"}),
-    Kind.WORKFLOW: frozenset({"region"}),
-}
-"""Facts that Azure does not change in place, of what holds nothing of its own: it is deleted and
-created.
-"""
 FORMER: Final = (Kind.WORKFLOW, Kind.ASSIGNMENT, Kind.GROUP, Kind.ROLE, Kind.IDENTITY)
 """What is deleted when nothing asks for it any more, in this order: what starts a container group
 before it, its assignments while it is there, and a role that is assigned cannot be deleted.
@@ -73,8 +67,8 @@ def decide(
     """
     wanted = list(pieces)
     there = {resource_id.lower(): thing for resource_id, thing in found.items()}
-    if conflicts := list(_conflicts(wanted, there)):
-        raise UsageError("what is there is in the way; nothing was changed", conflicts)
+    if in_the_way := list(conflicts(wanted, there)):
+        raise UsageError("what is there is in the way; nothing was changed", in_the_way)
     ids = {piece.id.lower() for piece in wanted}
     left = {thing.id.lower(): thing for thing in former if thing.id.lower() not in ids}
     deleted = [thing for thing in left.values() if thing.kind in FORMER]
@@ -99,39 +93,22 @@ def to_deploy(steps: Iterable[Step]) -> tuple[str, ...]:
     return tuple(step.id for step in steps if step.action in deployed)
 
 
-def _conflicts(pieces: Iterable[Piece], there: Mapping[str, Found]) -> Iterator[str]:
-    for piece in pieces:
-        thing = there.get(piece.id.lower())
-        if thing is None or piece.kind not in TAGGED:
-            continue
-        label = _label(piece)
-        if thing.owner != piece.owner:
-            instead = "take another `name`"
-            if piece.kind is Kind.STORAGE:
-                instead = "set `storage: {create: false}` to use it as it is, or take another name"
-            others = f"belongs to the deployment {thing.owner}"
-            yield f"{label}: {others if thing.owner else 'was not made by this tool'}; {instead}"
-        elif piece.kind not in MADE_ANEW and "region" in _differences(piece, thing):
-            region = thing.facts["region"]
-            yield f"{label}: is in {region} and cannot be moved; set `location: {region}`"
-
-
 def _step(piece: Piece, there: Mapping[str, Found]) -> Step:
     thing = there.get(piece.id.lower())
     if thing is None:
-        return _of(piece, Action.CREATE, f"create {_label(piece)} ({piece.words})")
+        return _of(piece, Action.CREATE, f"create {label_of(piece)} ({piece.words})")
     if piece.kind is Kind.ASSIGNMENT:
         return _assignment_step(piece, thing, there)
-    differences = _differences(piece, thing)
-    spelt = listed([f"{name} {old} becomes {new}" for name, (old, new) in differences.items()])
-    if set(differences) & MADE_ANEW.get(piece.kind, frozenset()):
+    changes = differences(piece, thing)
+    spelt = listed([f"{name} {old} becomes {new}" for name, (old, new) in changes.items()])
+    if set(changes) & MADE_ANEW.get(piece.kind, frozenset()):
         why = f"{spelt}: Azure cannot change that in place, so it is deleted and created"
-        return _of(piece, Action.REPLACE, f"replace {_label(piece)}: {why}", thing)
-    reasons = [reason for reason in (spelt, *_other_reasons(piece, thing)) if reason]
+        return _of(piece, Action.REPLACE, f"replace {label_of(piece)}: {why}", thing)
+    reasons = [reason for reason in (spelt, *other_reasons(piece, thing)) if reason]
     if reasons:
         why = listed(reasons)
-        return _of(piece, Action.CHANGE, f"change {_label(piece)}: {why} ({piece.words})", thing)
-    return _of(piece, Action.KEEP, f"keep {_label(piece)} ({piece.words})")
+        return _of(piece, Action.CHANGE, f"change {label_of(piece)}: {why} ({piece.words})", thing)
+    return _of(piece, Action.KEEP, f"keep {label_of(piece)} ({piece.words})")
 
 
 def _with_consequences(steps: list[Step]) -> list[Step]:
@@ -153,7 +130,7 @@ def _with_identity(step: Step, new: set[str]) -> Step:
     if piece is None or step.id.lower() in new or piece.facts.get("identity") not in new:
         return step
     action = Action.REPLACE if piece.kind is Kind.GROUP else Action.CHANGE
-    return _of(piece, action, f"{action} {_label(piece)}: its identity is made anew")
+    return _of(piece, action, f"{action} {label_of(piece)}: its identity is made anew")
 
 
 def _with_scope(step: Step, new: set[str]) -> Step:
@@ -161,7 +138,7 @@ def _with_scope(step: Step, new: set[str]) -> Step:
     kept = piece is not None and step.action is Action.KEEP and piece.kind is Kind.ASSIGNMENT
     if piece is None or not kept or piece.scope.lower() not in new:
         return step
-    return _of(piece, Action.CREATE, f"create {_label(piece)} ({piece.words})")
+    return _of(piece, Action.CREATE, f"create {label_of(piece)} ({piece.words})")
 
 
 def _assignment_step(piece: Piece, thing: Found, there: Mapping[str, Found]) -> Step:
@@ -174,27 +151,10 @@ def _assignment_step(piece: Piece, thing: Found, there: Mapping[str, Found]) -> 
         principal = there[identity].principal_id if identity in there else None
     if principal is None or (thing.principal_id or "").lower() != principal.lower():
         why = "it is for an identity that is there no longer"
-        return _of(piece, Action.REPLACE, f"replace {_label(piece)}: {why}")
-    if _differences(piece, thing):
-        return _of(piece, Action.REPLACE, f"replace {_label(piece)}: it gives another role")
-    return _of(piece, Action.KEEP, f"keep {_label(piece)} ({piece.words})")
-
-
-def _differences(piece: Piece, thing: Found) -> dict[str, tuple[str, str]]:
-    return {
-        name: (thing.facts.get(name, "nothing"), wanted)
-        for name, wanted in piece.facts.items()
-        if thing.facts.get(name, "nothing").lower() != wanted.lower()
-    }
-
-
-def _other_reasons(piece: Piece, thing: Found) -> Iterator[str]:
-    if thing.failed:
-        yield "Azure could not bring it about the last time"
-    if piece.config != thing.config:
-        yield "it was made from another configuration"
-    if piece.secrets is not None and piece.secrets != thing.secrets:
-        yield "the secrets are others"
+        return _of(piece, Action.REPLACE, f"replace {label_of(piece)}: {why}")
+    if differences(piece, thing):
+        return _of(piece, Action.REPLACE, f"replace {label_of(piece)}: it gives another role")
+    return _of(piece, Action.KEEP, f"keep {label_of(piece)} ({piece.words})")
 
 
 def _delete(thing: Found) -> Step:
@@ -224,8 +184,3 @@ def _of(piece: Piece, action: Action, sentence: str, thing: Found | None = None)
         starts=starts,
         piece=piece,
     )
-
-
-def _label(piece: Piece) -> str:
-    colon = ":" if piece.kind is Kind.ASSIGNMENT else ""
-    return f"{piece.kind}{colon} {piece.name}"

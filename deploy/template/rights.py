@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from deploy.names import MODELS, RUNS, arm_guid
+from deploy.names import MODELS, RUNS, guid_of
 from deploy.pieces import Kind
 from deploy.template.expressions import (
     DEPLOYER_ID,
@@ -108,7 +108,7 @@ def _start_role(frame: Frame) -> Part:
 
 def _for_identity(frame: Frame, identity: str, scope: str, role: str, words: str) -> Part:
     principal = reference(identity, API_VERSIONS[Kind.IDENTITY], "principalId")
-    guid = arm_guid(scope, identity, role)
+    guid = guid_of(scope, identity, role)
     properties = {"principalId": principal, "principalType": "ServicePrincipal"}
     custom = (frame.names.start_role,) if frame.names.start_role.endswith(role) else ()
     needs = (identity, scope, *custom)
@@ -121,9 +121,13 @@ def _for_deployer(frame: Frame, scope: str, words: str) -> Part:
         "principalType": parameter(DEPLOYER_TYPE),
     }
     deployer = frame.deployer or NOBODY_YET
-    guid = arm_guid(scope, deployer, BLOB_CONTRIBUTOR)
+    guid = guid_of(scope, deployer, BLOB_CONTRIBUTOR)
     # For whoever it will be, if nobody is named; else what a plan was made with.
-    name = guid if frame.deployer else guid_with_parameter(scope, DEPLOYER_ID, BLOB_CONTRIBUTOR)
+    name = (
+        guid
+        if frame.deployer
+        else guid_with_parameter(scope.lower(), DEPLOYER_ID, BLOB_CONTRIBUTOR)
+    )
     role = BLOB_CONTRIBUTOR
     return _assignment(frame, scope, role, words, name, guid, properties, (scope,), deployer)
 

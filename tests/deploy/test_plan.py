@@ -315,6 +315,14 @@ class TestIdentities:
         steps = [s for s in decide(pieces, deployed(found)) if s.action is not Action.KEEP]
         assert [(s.action, s.kind) for s in steps] == [(Action.CREATE, Kind.ASSIGNMENT)] * 2
 
+    def test_rights_have_one_name_however_the_ids_are_spelt(self) -> None:
+        # The same right under a second name is refused: 409 RoleAssignmentExists.
+        spelt = settings(resource_group="Numerai", registry={"acr": "MyJobs"}, image=ACR["image"])
+        steps = decide(rendered(spelt).pieces, deployed(settings(**ACR)))
+        kinds = {step.kind for step in steps if step.action is Action.KEEP}
+        assert {Kind.ASSIGNMENT, Kind.ROLE} <= kinds
+        assert {step.action for step in steps} == {Action.KEEP, Action.CHANGE}
+
 
 class TestInTheWay:
     def test_what_others_made_is_left_alone(self) -> None:
@@ -335,8 +343,9 @@ class TestInTheWay:
         with pytest.raises(UsageError) as caught:
             changed(settings(name="second"), shared)
         assert caught.value.faults == (
-            "storage account numeraimodels0: belongs to the deployment first; set `storage: "
-            "{create: false}` to use it as it is, or take another name",
+            "storage account numeraimodels0: belongs to the deployment first, which has its models "
+            "and records in it; take another account, or `destroy` that deployment and set "
+            "`storage: {create: false}`, if this one is to take its place",
         )
 
     def test_a_name_that_ends_like_the_group_of_the_checks_is_told(self) -> None:
