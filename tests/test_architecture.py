@@ -32,6 +32,7 @@ HEAVY = {
     "graphql",
     "joblib",
     "lightgbm",
+    "msal",
     "psutil",
     "pyarrow.parquet",
     "scipy",
@@ -103,6 +104,17 @@ def test_only_the_adapter_to_blob_storage_knows_its_libraries() -> None:
     assert users_of("azure", "msal") <= {*knowing, "job.blob"}
     outside = users_of("job.blob", "job.identity") - knowing - {"job.blob"}
     assert outside == {"job.connect"}
+
+
+def test_only_blob_storage_and_the_identity_import_azure() -> None:
+    users = users_of("azure", "msal")
+    assert {name for name in users if not name.startswith("job.blob.")} == {"job.identity"}
+
+
+def test_blob_storage_is_opened_in_one_place() -> None:
+    outside = {name for name in users_of("job.blob") if not name.startswith("job.blob")}
+    assert outside == {"job.connect"}
+    assert users_of("job.identity") == {"job.blob.account"}
 
 
 def test_only_the_demo_knows_the_sandbox() -> None:

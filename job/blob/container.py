@@ -20,7 +20,7 @@ from job.store import Entry
 
 T = TypeVar("T")
 
-LONGEST_WAIT = 10.0
+LONGEST_WAIT = 5.0
 """Seconds between two tries: an endpoint or a role that has come up is not to be slept past."""
 _growing = wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
 _differing = wait_random(0, FIRST_WAIT)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -144,9 +145,9 @@ def test_a_lock_is_renewed_while_the_run_is_stopping(
 def test_a_renewal_that_fails_is_tried_again(proxy: Proxy, locked: Blob, clock: FakeClock) -> None:
     with locked.lock("noon"):
         for trouble in (CUT, refusal(503, "ServerBusy"), proxy.lose_reply):
-            before = renewals(proxy)
+            enough = renewals(proxy) + 5
             proxy.on(trouble, method="PUT", comp="lease", times=3)
-            wait_until(lambda before=before: renewals(proxy) > before + 5)
+            wait_until(partial(lambda than: renewals(proxy) > than, enough))
         locked.check_lock()
         assert clock.stopping is None
 
