@@ -91,7 +91,7 @@ def _lifecycle(frame: Frame) -> Part:
         arm_name=f"{frame.settings.storage.account}/default",
         type="Microsoft.Storage/storageAccounts/managementPolicies",
         id=frame.names.lifecycle,
-        words="former versions go, so that they are not paid for without end",
+        words=f"former versions, which are paid for, go after {FORMER_DAYS} days",
         body={"properties": {"policy": {"rules": [rule]}}},
         needs=(frame.names.storage, frame.names.blobs),
         facts={"former versions": f"deleted after {FORMER_DAYS} days"},
