@@ -51,7 +51,7 @@ class ModelResult:
 
     `exit_code` is what this model alone would make the run exit with. `intent_at` is when the
     upload `upload_filename` was about to be registered: what a killed run leaves for the next one
-    to look for.
+    to look for. `submitted_at` is when Numerai says that it had the submission.
     """
 
     model: str
@@ -62,6 +62,7 @@ class ModelResult:
     submission_id: str | None = None
     upload_filename: str | None = None
     intent_at: str | None = None
+    submitted_at: str | None = None
     csv: str | None = None
     artifact_sha256: str | None = None
     datasets: Mapping[str, str] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from job.errors import TokenError, UnavailableError
@@ -27,6 +27,19 @@ def account_state(data: Mapping[str, Json], tournaments: Mapping[str, str]) -> A
             slots=tuple(slot for slot in slots if slot is not None),
             rounds={name: rounds(data[alias], name) for alias, name in tournaments.items()},
         )
+
+
+def account_history(data: Mapping[str, Json], tournaments: Mapping[str, str]) -> AccountState:
+    """The same for the history query, where a round without times is left out and not a fault."""
+    known = {
+        alias: [row for row in data.get(alias) or () if row is not None and _has_times(row)]
+        for alias in tournaments
+    }
+    return account_state({**data, **known}, tournaments)
+
+
+def _has_times(row: Mapping[str, Json]) -> bool:
+    return row.get("openTime") is not None and row.get("closeStakingTime") is not None
 
 
 def rounds(rows: Json, tournament: str) -> tuple[Round, ...]:
@@ -93,6 +106,8 @@ def _recent(row: Mapping[str, Json]) -> Submission:
         round_number=int(row["roundNumber"]),
         status=row["status"],
         timestamp=None if stamp is None else _time(stamp),
+        opened_on=_day(row.get("roundOpen")),
+        deadline_on=_day(row.get("roundCloseStaking")),
     )
 
 
@@ -110,6 +125,10 @@ def _latest(row: Mapping[str, Json]) -> Submission:
 def _time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text[:10])
 
 
 @contextmanager
