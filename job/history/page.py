@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 from importlib.resources import files
-from itertools import groupby
 from string import Template
 
 from job.history.grid import Grid, History, ModelRow
@@ -35,6 +34,10 @@ KEY = {
     State.NOT_DUE: "no submission was due",
 }
 FAULTS = frozenset({State.LATE, State.HELD_BACK, State.MISSED, State.UNKNOWN})
+BLOCK = 20
+"""Rounds side by side."""
+TALL = 25
+"""A block of more models scrolls on its own, so that its headings stay in sight."""
 Place = tuple[int, PastRound]
 
 
@@ -90,29 +93,25 @@ def _section(grid: Grid) -> Iterator[str]:
     if not grid.rounds:
         yield "<p>No round is known.</p></section>"
         return
-    for number, (month, places) in enumerate(_months(grid.rounds)):
-        yield from _month(grid, month, places, label=f"{name}-{number}")
+    for number, places in enumerate(_blocks(grid.rounds)):
+        yield from _block(grid, places, label=f"{name}-{number}")
     yield from _models(grid)
     yield from _faults(grid)
     yield "</section>"
 
 
-def _months(rounds: Sequence[PastRound]) -> Iterator[tuple[str, list[Place]]]:
-    """Rounds by the month of their deadline, newest first; one without goes with the one after."""
-    month = "Rounds of unknown days"
-    named: list[tuple[str, Place]] = []
-    for place, round_ in enumerate(rounds):
-        month = f"{round_.day:%B %Y}" if round_.day else month
-        named.append((month, (place, round_)))
-    for name, group in groupby(named, key=lambda one: one[0]):
-        yield name, [place for _, place in group]
+def _blocks(rounds: Sequence[PastRound]) -> Iterator[Sequence[Place]]:
+    """Rounds with their places in the grid, in blocks that a screen and a sheet have room for."""
+    places = list(enumerate(rounds))
+    for start in range(0, len(places), BLOCK):
+        yield places[start : start + BLOCK]
 
 
-def _month(grid: Grid, month: str, places: Sequence[Place], *, label: str) -> Iterator[str]:
-    number = "1 round" if len(places) == 1 else f"{len(places)} rounds, newest first"
+def _block(grid: Grid, places: Sequence[Place], *, label: str) -> Iterator[str]:
     heads = "".join(f'<th scope="col">{_head(round_)}</th>' for _, round_ in places)
-    yield f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0">'
-    yield f'<table class="grid"><caption id="{label}">{month} <small>{number}</small></caption>'
+    tall = " tall" if len(grid.rows) > TALL else ""
+    yield f'<div class="scroll grids{tall}" role="region" aria-labelledby="{label}" tabindex="0">'
+    yield f'<table class="grid"><caption id="{label}">{_caption(places)}</caption>'
     yield f'<thead><tr><th scope="col">Model</th>{heads}</tr></thead><tbody>'
     for row in grid.rows:
         cells = "".join(_cell(row.cells[place]) for place, _ in places)
@@ -120,9 +119,20 @@ def _month(grid: Grid, month: str, places: Sequence[Place], *, label: str) -> It
     yield "</tbody></table></div>"
 
 
+def _caption(places: Sequence[Place]) -> str:
+    """`Rounds 1400 to 1381 <small>3 Nov to 7 Oct 2026</small>`."""
+    newest, oldest = places[0][1], places[-1][1]
+    if newest == oldest:
+        days = f"{newest.day:%d %b %Y}" if newest.day else ""
+        return f"Round {newest.number} <small>{days}</small>"
+    days = " to ".join(f"{round_.day:%d %b %Y}" for round_ in (newest, oldest) if round_.day)
+    return f"Rounds {newest.number} to {oldest.number} <small>{days}</small>"
+
+
 def _head(round_: PastRound) -> str:
-    day = f"{round_.day:%a} {round_.day.day}" if round_.day else ""
-    return f"{round_.number}<small>{day or '&nbsp;'}</small>"
+    if round_.day is None:
+        return f"{round_.number}<small>&nbsp;</small>"
+    return f"{round_.number}<small>{round_.day:%a}<br>{round_.day:%d %b}</small>"
 
 
 def _name(row: ModelRow) -> str:
@@ -132,6 +142,8 @@ def _name(row: ModelRow) -> str:
 
 def _cell(cell: Cell) -> str:
     look, sign = LOOKS[cell.state]
+    if cell.state is State.LATE and cell.minutes_before is not None:
+        sign = f"{sign}late"  # the word goes with the sign, for the minutes take its place
     title = "; ".join([*_submitted(cell.submitted_at), *([cell.note] if cell.note else [])])
     hint = f' title="{escape(title)}"' if title else ""
     return f'<td class="{look}"{hint}><i aria-hidden="true">{sign}</i>{_words(cell)}</td>'

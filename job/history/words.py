@@ -40,9 +40,11 @@ def percent(share: float | None) -> str:
 def counts(share: Share) -> str:
     """`78 of 80; 1 late, 1 missed; 2 unknown`."""
     kinds = (("late", share.late), ("held back", share.held_back), ("missed", share.missed))
-    bad = ", ".join(f"{count} {word}" for word, count in kinds if count)
-    unknown = f"{share.unknown} unknown" if share.unknown else ""
-    return "; ".join(part for part in (f"{share.on_time} of {share.counted}", bad, unknown) if part)
+    bad = ", ".join(f"{count:,} {word}" for word, count in kinds if count)
+    unknown = f"{share.unknown:,} unknown" if share.unknown else ""
+    return "; ".join(
+        part for part in (f"{share.on_time:,} of {share.counted:,}", bad, unknown) if part
+    )
 
 
 def share_text(share: Share) -> str:
