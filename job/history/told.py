@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from job.errors import UnavailableError
 from job.history.rounds import PastRound
 from job.plan import DISABLED
 from job.record import SCHEMA, SUFFIX
@@ -76,13 +77,16 @@ class _Record:
 def read_records(store: Store, *, since: datetime) -> Records:
     """The records of the runs that began since then; broken ones are passed over and counted.
 
-    Raises `UnavailableError` where the store cannot be read.
+    Raises `UnavailableError` where the store cannot be read, or none of its records.
     """
     first = f"{since.astimezone(UTC):%Y%m%dT%H%M%S}"
     names = [name for name in store.names(SUFFIX) if name >= first][-MOST_RECORDS:]
     with ThreadPoolExecutor(READERS, thread_name_prefix="records") as pool:
-        found = list(pool.map(lambda name: _understood(store.read(name)), names))
-    records = [record for record in found if record is not None]
+        found = list(pool.map(lambda name: _read(store, name), names))
+    records = [record for record in found if isinstance(record, _Record)]
+    unread = [error for error in found if isinstance(error, UnavailableError)]
+    if unread and len(unread) == len(found):
+        raise unread[0]
     rounds: dict[str, dict[int, PastRound]] = {}
     for record in records:
         for tournament, round_ in record.rounds.items():
@@ -94,6 +98,13 @@ def read_records(store: Store, *, since: datetime) -> Records:
         read=len(records),
         passed_over=len(found) - len(records),
     )
+
+
+def _read(store: Store, name: str) -> _Record | UnavailableError | None:
+    try:
+        return _understood(store.read(name))
+    except UnavailableError as error:
+        return error
 
 
 def _understood(text: bytes | None) -> _Record | None:

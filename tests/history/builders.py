@@ -78,7 +78,11 @@ def some_records(*told: Told, known: Sequence[Round] = ()) -> Records:
 
 
 def a_history(
-    models: int = 4, count: int = 65, *, names: Mapping[int, str] | None = None, now: datetime = NOON
+    models: int = 4,
+    count: int = 65,
+    *,
+    names: Mapping[int, str] | None = None,
+    now: datetime = NOON,
 ) -> History:
     """A history with something of everything in it, the same each time."""
     known = rounds(count, now=now)
