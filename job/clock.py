@@ -26,6 +26,7 @@ class Clock:
     def __init__(self) -> None:
         self._stopped = threading.Event()
         self._reason = StoppedError("stopped", Exit.TERMINATED)
+        self._stopped_at: float | None = None
         self._agreeing = threading.Lock()
         self._ahead = timedelta(0)
 
@@ -64,12 +65,18 @@ class Clock:
         """Wakes every sleeper; the first reason given stays."""
         if not self._stopped.is_set():
             self._reason = reason
+            self._stopped_at = self.monotonic()
             self._stopped.set()
 
     @property
     def stopping(self) -> StoppedError | None:
         """Why the run is to stop, or None while it may go on."""
         return self._reason if self._stopped.is_set() else None
+
+    @property
+    def stopped_at(self) -> float | None:
+        """The monotonic moment at which the run was told to stop, None while it may go on."""
+        return self._stopped_at if self._stopped.is_set() else None
 
     def check(self) -> None:
         """Raises `StoppedError` when the run is to stop."""

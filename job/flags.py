@@ -64,6 +64,12 @@ def _check_flags(command: ArgumentParser) -> None:
         action="store_true",
         help="also start every runtime, and load and try every enabled model",
     )
+    command.add_argument(
+        "--notify",
+        action="store_true",
+        help="also tell who NUMERAI_NOTIFY names, if there is a fault (NUMERAI_NOTIFY_ON=always: "
+        "in any case)",
+    )
 
 
 def _init_flags(command: ArgumentParser) -> None:
@@ -189,7 +195,8 @@ examples:
     "check": """\
 examples:
   numerai-job check            # settings, manifest, account, artifacts, datasets
-  numerai-job check --deep     # and every model is loaded and predicts, on data that are here""",
+  numerai-job check --deep     # and every model is loaded and predicts, on data that are here
+  numerai-job check --notify   # each morning: whoever is to repair it knows hours before""",
     "init": """\
 Every model of the account gets an entry with what Numerai knows of it, disabled until its file is
 there. A manifest that is there already is never overwritten.

@@ -7,7 +7,7 @@ import logging
 import platform
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -102,6 +102,8 @@ class RunRecord:
         self._rounds: dict[str, Round] = {}
         self.api_requests = 0
         self.bytes_downloaded = 0
+        self.failing: Sequence[str] = ()
+        self.notices: Sequence[Mapping[str, object]] = ()
         self._store = store
         self._redact = redact
         self._live_data = {
@@ -206,6 +208,8 @@ class RunRecord:
                 "api_requests": self.api_requests,
                 "bytes_downloaded": self.bytes_downloaded,
                 "live_data": self._live_data,
+                "failing": list(self.failing),
+                "notices": list(self.notices),
                 "models": [asdict(result) for result in self.results],
             }
 

@@ -25,18 +25,21 @@ class Abandoned(StoppedError):  # noqa: N818 - says what was done, not what went
     """The work did not end in its grace; its threads are still about."""
 
 
-def supervise(work: Callable[[], Exit], *, clock: Clock, timeout: float) -> Exit:
+def supervise(
+    work: Callable[[], Exit], *, clock: Clock, timeout: float, afterwards: float = 0.0
+) -> Exit:
     """Runs `work` beside the main thread, which stays free for signals and the time-out.
 
     Args:
         timeout: seconds after which the run has ended, its grace included.
+        afterwards: seconds of both that are for what comes after the work.
 
     Raises what `work` raises; `Abandoned` when it did not end though it was told to.
     """
     results: list[Exit | BaseException] = []
     thread = threading.Thread(target=_keep_result, args=(work, results), name="run", daemon=True)
-    grace = min(GRACE_SECONDS, timeout / 5)
-    stop_at = clock.monotonic() + timeout - grace
+    grace = min(GRACE_SECONDS - afterwards, timeout / 5)
+    stop_at = clock.monotonic() + timeout - grace - min(afterwards, timeout / 5)
     with _signals(clock):
         thread.start()
         while thread.is_alive() and clock.stopping is None:

@@ -23,11 +23,15 @@ PURE = {
     "job.numerai.queries",
     "job.outcomes",
     "job.report",
+    "job.notices.message",
+    "job.notices.standing",
+    "job.notices.wording",
     "job.churn",
     "job.universe",
     "job.skeleton",
 }
 HEAVY = {
+    "apprise",
     "graphql",
     "joblib",
     "lightgbm",
@@ -93,6 +97,13 @@ def test_the_adapter_is_made_in_one_place() -> None:
     assert users_of("job.numerai.adapter") == {"job.connect"}
     assert users_of("job.numerai.client", "job.numerai.presigned") == {"job.numerai.adapter"}
     assert users_of("job.numerai.graphql") == {"job.numerai.client"}
+
+
+def test_only_its_adapter_knows_apprise_and_it_is_imported_when_it_is_used() -> None:
+    assert users_of("apprise") == {"job.notices.services"}
+    for name in users_of("job.notices.services"):
+        at_once = {imported for _, imported in imports(modules()[name], at_once=True)}
+        assert not any(one.startswith("job.notices.services") for one in at_once), name
 
 
 def test_only_the_demo_knows_the_sandbox() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from job.artifacts import Artifact, Artifacts
@@ -24,8 +25,9 @@ from job.findings import (
 )
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
+from job.notices.report import report
 from job.output import say
-from job.settings import Settings
+from job.settings import Settings, notices_of
 from job.tournament import Tournament
 from job.trial.bench import Bench
 from job.trial.findings import runtime_findings, trial_findings
@@ -35,18 +37,21 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Prints the report, line by line as it is found; the exit code is that of the gravest
     fault.
     """
-    findings = []
-    for finding in _findings(environ, deep=args.deep):
-        say(f"{finding.kind:<8} {finding.text}")
-        findings.append(finding)
-    faults, warnings = (sum(f.kind == kind for f in findings) for kind in ("fault", "warning"))
-    say(f"\nfaults: {faults}, warnings: {warnings}")
+    findings: list[Finding] = []
+    with report(environ, findings) if args.notify else nullcontext():
+        for finding in _findings(environ, args):
+            say(f"{finding.kind:<8} {finding.text}")
+            findings.append(finding)
+        faults, warnings = (sum(f.kind == kind for f in findings) for kind in ("fault", "warning"))
+        say(f"\nfaults: {faults}, warnings: {warnings}")
     return exit_code(findings)
 
 
-def _findings(environ: Mapping[str, str], *, deep: bool) -> Iterator[Finding]:
+def _findings(environ: Mapping[str, str], args: Namespace) -> Iterator[Finding]:
     settings, faults = _settings(environ)
     yield from faults
+    if args.notify and not notices_of(environ)[0]:
+        yield warning("--notify: NUMERAI_NOTIFY names nobody to tell")
     if settings is None:
         return
     start_logging(settings)
@@ -54,7 +59,7 @@ def _findings(environ: Mapping[str, str], *, deep: bool) -> Iterator[Finding]:
     yield from faults
     if manifest is not None:
         start_logging(settings, secrets_of(manifest, environ))
-        yield from _models(settings, manifest, environ, deep=deep)
+        yield from _models(settings, manifest, environ, deep=args.deep)
     models = _enabled(manifest)
     if settings.public_id and settings.secret_key:
         yield from _numerai(connect(settings, Clock()), models)

@@ -10,6 +10,7 @@ from pathlib import Path
 from job.errors import UsageError
 from job.logs import Redactor, start_log
 from job.manifest import Manifest, find_manifest, read_manifest
+from job.notices.urls import secret_parts
 from job.settings import Settings, manifest_place_of
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,13 @@ def start_logging(settings: Settings, secrets: Iterable[str] = ()) -> Redactor:
     redact = start_log(
         format=settings.log_format,
         level=settings.log_level,
-        secrets=[settings.public_id.reveal(), settings.secret_key.reveal(), *secrets],
+        secrets=[
+            settings.public_id.reveal(),
+            settings.secret_key.reveal(),
+            *secret_parts(settings.notify.reveal()),
+            *secret_parts(settings.ping_url.reveal()),
+            *secrets,
+        ],
     )
     for warning in settings.warnings:
         log.warning(warning)

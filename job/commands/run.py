@@ -14,6 +14,7 @@ from job.connect import connect
 from job.errors import Exit, JobError, UnavailableError, UsageError
 from job.logs import redacted
 from job.manifest import Manifest
+from job.notices.reporter import Reporter
 from job.outcomes import unfinished
 from job.output import say
 from job.past_records import live_data
@@ -42,12 +43,16 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         raise
     shield()
     runs = Folder(settings.runs_dir)
-    with runs.lock(clock.now().isoformat(timespec="seconds")) as holder:
+    reporter = Reporter.of(settings, clock, dry_run=args.dry_run, partly=bool(args.only))
+    since = clock.now().isoformat(timespec="seconds")
+    with reporter.telling(), runs.lock(since) as holder:
         if holder is not None:
             _say_held(f"{holder.text} holds the lock of {settings.runs_dir}", as_json=args.json)
             return Exit.OK
+        reporter.look_back(runs)
         job = _job(args, environ, settings, manifest, runs, clock)
-        return _run_to_its_end(job, as_json=args.json)
+        reporter.begin(runs, job.record)
+        return _run_to_its_end(job, reporter, as_json=args.json)
 
 
 def _job(
@@ -80,10 +85,15 @@ def _job(
     )
 
 
-def _run_to_its_end(job: Job, *, as_json: bool) -> Exit:
+def _run_to_its_end(job: Job, reporter: Reporter, *, as_json: bool) -> Exit:
     error: Exception | None = None
     try:
-        code = supervise(lambda: run(job), clock=job.clock, timeout=job.settings.run_timeout)
+        code = supervise(
+            lambda: run(job),
+            clock=job.clock,
+            timeout=job.settings.run_timeout,
+            afterwards=reporter.afterwards,
+        )
     except JobError as raised:
         error, code = raised, raised.exit_code
     except Exception as raised:
@@ -92,7 +102,10 @@ def _run_to_its_end(job: Job, *, as_json: bool) -> Exit:
     recorded = _end_record(job, code, error)
     if not recorded and code in OUTRANKED_BY_THE_DISK:
         code = Exit.UNAVAILABLE
-    say(_json(job.record) if as_json else _text(job, code))
+    text = _text(job, code)
+    say("" if as_json else text)
+    reporter.end(code, error, record=job.record, manifest=job.manifest, text=text)
+    say(_json(job.record) if as_json else "")
     if job.settings.exit_zero and recorded:
         code = Exit.OK
     if isinstance(error, JobError):
@@ -162,8 +175,10 @@ def _leave_refusal(
     error: UsageError, args: Namespace, environ: Mapping[str, str], clock: Clock
 ) -> None:
     """Leaves and shows the record of a run that was refused, where there is a place for it."""
+    reporter = Reporter.of_refused(environ, clock, dry_run=args.dry_run, partly=bool(args.only))
     runs_dir = runs_dir_of(environ)
-    record = None if runs_dir is None else _refused(runs_dir, error, clock)
+    record = None if runs_dir is None else _refused(runs_dir, error, clock, reporter)
+    reporter.end(error.exit_code, error, record=record)
     if record is None:
         return
     if args.json:
@@ -172,8 +187,11 @@ def _leave_refusal(
         error.exit_code = Exit.OK
 
 
-def _refused(runs_dir: Path, error: UsageError, clock: Clock) -> RunRecord | None:
+def _refused(
+    runs_dir: Path, error: UsageError, clock: Clock, reporter: Reporter
+) -> RunRecord | None:
     runs = Folder(runs_dir)
+    reporter.look_back(runs)
     record = RunRecord(runs, started=clock.now(), redact=redacted, live_data=live_data(runs))
     try:
         record.end(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
-from job.errors import TokenError, UnavailableError
+from job.errors import ApiChangedError, TokenError, UnavailableError
 from job.tournament import NUMBERS, AccountState, Round, Slot, Submission, TokenInfo
 
 Json = Any
@@ -31,15 +31,14 @@ def account_state(data: Mapping[str, Json], tournaments: Mapping[str, str]) -> A
 
 def account_history(data: Mapping[str, Json], tournaments: Mapping[str, str]) -> AccountState:
     """The same for the history query, where a round without times is left out and not a fault."""
-    known = {
-        alias: [row for row in data.get(alias) or () if row is not None and _has_times(row)]
-        for alias in tournaments
-    }
+    with _understood("the past rounds"):
+        known = {alias: [*filter(_has_times, data[alias] or ())] for alias in tournaments}
     return account_state({**data, **known}, tournaments)
 
 
-def _has_times(row: Mapping[str, Json]) -> bool:
-    return row.get("openTime") is not None and row.get("closeStakingTime") is not None
+def _has_times(row: Mapping[str, Json] | None) -> bool:
+    times = () if row is None else (row.get("openTime"), row.get("closeStakingTime"))
+    return bool(times) and None not in times
 
 
 def rounds(rows: Json, tournament: str) -> tuple[Round, ...]:
@@ -136,7 +135,9 @@ def _understood(what: str) -> Iterator[None]:
     """Turns a hole in an answer into one `UnavailableError` that names what could not be read."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except KeyError as error:
+        raise ApiChangedError(f"field {error.args[0]} is missing in {what}") from error
+    except (TypeError, ValueError, AttributeError) as error:
         raise UnavailableError(
             f"cannot understand what Numerai answered about {what}",
             f"{type(error).__name__}: {error}",

@@ -1,0 +1,251 @@
+"""Tells of a run: wires who is told, when, and what.
+
+    begin   a ping; and a message about each run before this one that died without a word
+    end     a message if it is news; a ping with the exit code and the summary
+
+Everything is sent beside the run, in threads of its own, and is waited for at the end only: for a
+while, and never beyond the run's time-out or the ten seconds after a signal. What became of it is
+in the log and in the record. Nothing here changes what the run comes to.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+
+from job.clock import Clock
+from job.errors import Exit, JobError, UnavailableError
+from job.logs import Redactor, redacted
+from job.manifest import Manifest
+from job.notices.message import Message
+from job.notices.outbox import Outbox
+from job.notices.ping import START, Ping, Switch, last_ping
+from job.notices.predecessors import Before, Dead, look_back, mark_reported
+from job.notices.standing import standing
+from job.notices.urls import secret_parts
+from job.notices.wording import dead_message, run_message
+from job.record import RunRecord
+from job.secret import Secret
+from job.settings import Settings, notices_of
+from job.store import Store
+from job.tournament import Round
+
+log = logging.getLogger(__name__)
+
+OUTCOME = "outcome"
+AT_MOST_SECONDS = 15.0
+"""What the receivers get at the end of a run."""
+STOP_SECONDS = 9.0
+"""After a signal all is to be over within ten: the rest is for the record and the exit."""
+AFTERWARDS_SECONDS = 3.0
+"""What is kept for them of a time-out, and of the time after a signal, if the work hangs."""
+
+
+class Reporter:
+    """Tells of one run.
+
+    Args:
+        ends_within: seconds from now within which the run is to have ended.
+        pings: whether the run is one that a dead man's switch may count.
+    """
+
+    def __init__(
+        self,
+        *,
+        notify: Secret,
+        notify_on: str,
+        ping_url: Secret,
+        clock: Clock,
+        ends_within: float,
+        pings: bool = True,
+        redact: Callable[[str], str] = redacted,
+    ) -> None:
+        self._notify_on = notify_on
+        self._clock = clock
+        self._redact = redact
+        self._ends_at = clock.monotonic() + ends_within
+        self._before = Before()
+        self._told = False
+        self._messages: Outbox[Message] | None = None
+        if notify:
+            from job.notices.services import open_services
+
+            self._messages = Outbox(open_services(notify.reveal()))
+        self._pings = Outbox[Ping]([Switch(ping_url)] if ping_url and pings else [])
+
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock, *, dry_run: bool, partly: bool) -> Reporter:
+        """Who tells of a run. Of a dry run nobody is told; a run that is about some models only
+        says nothing about the others, and so does not ping.
+        """
+        nobody = Secret("")
+        return cls(
+            notify=nobody if dry_run else settings.notify,
+            notify_on=settings.notify_on,
+            ping_url=settings.ping_url,
+            clock=clock,
+            ends_within=settings.run_timeout,
+            pings=not (dry_run or partly),
+        )
+
+    @classmethod
+    def of_refused(
+        cls, environ: Mapping[str, str], clock: Clock, *, dry_run: bool, partly: bool
+    ) -> Reporter:
+        """Who tells of a run whose settings or manifest are wrong, as far as that can be read."""
+        notify, notify_on, ping_url = notices_of(environ)
+        hidden = secret_parts(notify.reveal()) | secret_parts(ping_url.reveal())
+        return cls(
+            notify=Secret("") if dry_run else notify,
+            notify_on=notify_on,
+            ping_url=ping_url,
+            clock=clock,
+            ends_within=AT_MOST_SECONDS,
+            pings=not (dry_run or partly),
+            redact=Redactor(hidden),
+        )
+
+    @property
+    def afterwards(self) -> float:
+        """Seconds that the run is to keep for what is told at its end."""
+        return AFTERWARDS_SECONDS if self._messages or self._pings.has_receivers else 0.0
+
+    def look_back(self, runs: Store) -> None:
+        """Reads what former runs left; to be called before this one has a record."""
+        if self._messages is not None:
+            with _harmless():
+                self._before = look_back(runs)
+
+    def begin(self, runs: Store, record: RunRecord) -> None:
+        """Tells that the run begins, and which ones before it died; `look_back` comes first."""
+        with _harmless():
+            record.failing = list(self._before.failing)
+            self._pings.put(START, about="start")
+            for dead in self._before.dead:
+                self._tell_of_dead(runs, dead)
+
+    def end(
+        self,
+        code: Exit,
+        error: Exception | None,
+        *,
+        record: RunRecord | None,
+        manifest: Manifest | None = None,
+        text: str = "",
+    ) -> None:
+        """Tells how the run has ended, waits for the receivers, and puts into the record what
+        became of it.
+
+        Args:
+            record: None where there is none.
+            manifest: None where it could not be read.
+            text: the summary that goes with the ping.
+        """
+        self._told = True
+        if self._messages is not None or self._pings.has_receivers:
+            with _harmless():
+                self._tell_end(code, error, record, manifest, text)
+
+    def _tell_end(
+        self,
+        code: Exit,
+        error: Exception | None,
+        record: RunRecord | None,
+        manifest: Manifest | None,
+        text: str,
+    ) -> None:
+        now = self._clock.now()
+        enabled = None if manifest is None else {m.key for m in manifest.models if m.enabled}
+        found = [] if record is None else record.results
+        results = [result for result in found if enabled is None or result.key in enabled]
+        rounds = (record and record.rounds) or self._known_rounds()
+        state = standing(
+            self._before.failing,
+            code=code,
+            results=results,
+            enabled=enabled,
+            rounds=rounds,
+            now=now,
+        )
+        is_news = self._messages is not None and state.is_news(self._notify_on)
+        if is_news and self._messages is not None:
+            message = run_message(
+                code=code,
+                error=error,
+                results=results,
+                rounds=rounds,
+                now=now,
+                recovered=state.recovered,
+            )
+            self._messages.put(message.redacted(self._redact), about=OUTCOME)
+        self._put_last_ping(code, error, text)
+        notices = self._wait()
+        if record is None:
+            return
+        sent = not is_news or any(one["about"] == OUTCOME and one["sent"] for one in notices)
+        record.notices = notices
+        record.failing = state.told(sent=sent) if self._messages else []
+        with suppress(UnavailableError):  # the log has it
+            record.save()
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Tells of an error that ends a run before its record could hold it."""
+        try:
+            yield
+        except Exception as error:
+            if not self._told:
+                code = error.exit_code if isinstance(error, JobError) else Exit.UNFORESEEN
+                self.end(code, error, record=None)
+            raise
+
+    def _tell_of_dead(self, runs: Store, dead: Dead) -> None:
+        log.warning("the run of %s ended without a word", dead.began.isoformat("T", "seconds"))
+        message = dead_message(
+            began=dead.began,
+            unfinished=dead.unfinished,
+            rounds=dead.rounds,
+            now=self._clock.now(),
+        )
+        if self._messages is not None:
+            self._messages.put(
+                message.redacted(self._redact),
+                about=f"killed run {dead.record['run']}",
+                then=partial(self._mark, runs, dead),
+            )
+
+    def _put_last_ping(self, code: Exit, error: Exception | None, text: str) -> None:
+        lines = error.lines() if isinstance(error, JobError) else [str(error)] if error else []
+        said = self._redact("\n".join([*lines, text]).strip())
+        self._pings.put(last_ping(code, error, said), about="end")
+
+    def _wait(self) -> list[dict[str, object]]:
+        until = min(self._ends_at, self._clock.monotonic() + AT_MOST_SECONDS)
+        if (stopped_at := self._clock.stopped_at) is not None:
+            until = min(until, stopped_at + STOP_SECONDS)
+        deliveries = [
+            delivery
+            for outbox in (self._messages, self._pings)
+            if outbox is not None
+            for delivery in outbox.wait(until - self._clock.monotonic())
+        ]
+        return [delivery.as_dict() for delivery in deliveries]
+
+    def _known_rounds(self) -> dict[str, Round]:
+        """The rounds of the record before, as far as they are still open for on-time work."""
+        now = self._clock.now()
+        return {name: one for name, one in self._before.rounds.items() if one.is_on_time(now)}
+
+    def _mark(self, runs: Store, dead: Dead) -> None:
+        mark_reported(runs, dead, at=self._clock.now())
+
+
+@contextmanager
+def _harmless() -> Iterator[None]:
+    """Lets nothing that goes wrong inside, a signal included, change what the run comes to."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        log.exception("unforeseen error while telling of the run")
