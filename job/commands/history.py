@@ -71,7 +71,7 @@ def _ask(
 
 def _flag_faults(args: Namespace) -> Iterator[str]:
     text = args.rounds
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST_ROUNDS):
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 0 < int(text) <= MOST_ROUNDS):
         yield f"--rounds: {text!r} is not a whole number from 1 to {MOST_ROUNDS}"
     if args.html is not None and (not args.html or Path(args.html).is_dir()):
         yield f"--html: {args.html!r} is no name of a file"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 
 from job.history.grid import Grid, History, ModelRow
 from job.history.judging import Cell, State
 from job.history.rounds import PastRound
-from job.history.words import WORDS, cell_text, deadline_text, percent, share_text
+from job.history.words import WORDS, cell_text, deadline_text, percent, share_text, span
 
-NARROWEST = 60
+NARROWEST = 80
 GAP = 2
 PADDING = 2
 """What tabulate adds to a heading."""
 FAULTS_SHOWN = 10
 FAULTS = frozenset({State.LATE, State.HELD_BACK, State.MISSED, State.UNKNOWN})
 LEGEND = (
-    "47m: on time, so long before the deadline; late 2h: so long after it; held: held back by\n"
+    "47m: on time, so long before the deadline; late 2h: so long after it; held: held back by "
     "guard or limits; ?: nothing tells; open: can still be on time; -: no submission was due"
 )
 
@@ -24,12 +25,12 @@ LEGEND = (
 def as_table(history: History, *, width: int) -> str:
     """The grids, newest round first, each in as many parts as the width (in columns) asks for."""
     width = max(width, NARROWEST)
-    parts = [*map(share_text, history.shares)]
+    parts = [fill(share_text(s), width, subsequent_indent="  ") for s in history.shares]
     for grid in history.grids:
         parts += ["", *_grid(grid, width)]
     faults = [line for grid in history.grids for line in _faults(grid)]
     if any(grid.rounds for grid in history.grids):
-        parts += ["", LEGEND]
+        parts += ["", fill(LEGEND, width)]
     if faults:
         parts += ["", *(_cut(line, width) for line in faults[:FAULTS_SHOWN])]
     if len(faults) > FAULTS_SHOWN:
@@ -113,7 +114,8 @@ def _fault(round_: PastRound, row: ModelRow, cell: Cell) -> str:
     why = f": {cell.note}" if cell.note else ""
     deadline = deadline_text(round_)
     when = f" ({deadline})" if deadline else ""
-    return f"{round_.number}{when} {row.name}: {WORDS[cell.state]}{why}"
+    after = "" if cell.minutes_before is None else f" by {span(cell.minutes_before)}"
+    return f"{round_.number}{when} {row.name}: {WORDS[cell.state]}{after}{why}"
 
 
 def _cut(line: str, width: int) -> str:
