@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from job.history.grid import Entry, History, build_history
+from job.history.reading import read_records
 from job.history.share import WEEKS
-from job.history.told import read_records
 from job.store import Store
 from job.tournament import AccountState
 

@@ -61,7 +61,7 @@ class Service:
             said.clear()
             if self._apprise.notify(
                 title=item.title,
-                body=item.body,
+                body=item.body or item.title,  # without a body nothing is sent
                 body_format=NotifyFormat.TEXT,
                 notify_type=KINDS[item.kind],
             ):

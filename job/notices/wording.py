@@ -39,8 +39,8 @@ def run_message(
     lacking = [result for result in results if _is_lacking(result)]
     about = _rounds(rounds)
     if code is Exit.OK and not lacking:
-        again = "all is well again, " if recovered else ""
-        return Message(_cut(f"{about}: {again}{headline(results)}", TITLE_WIDTH), "", "success")
+        title = f"{about}: {'all is well again' if recovered else headline(results)}"
+        return Message(_cut(title, TITLE_WIDTH), _text(_by_outcome(results)), "success")
     lines = [
         *_error_lines(error),
         *_model_lines(lacking, several=len({r.tournament for r in results}) > 1),
@@ -83,6 +83,16 @@ def next_command(code: Exit, lacking: Sequence[ModelResult]) -> str:
     if code is Exit.MODELS_FAILED and len(held) == len(lacking) > 0:
         return f"{AGAIN} --force{''.join(f' --only {name}' for name in held)}"
     return NEXT.get(code, AGAIN)
+
+
+def _by_outcome(results: Sequence[ModelResult]) -> Iterator[str]:
+    """The models behind each outcome; never nothing, for an empty message is not sent."""
+    for outcome in Outcome:
+        names = [result.model for result in results if result.outcome is outcome]
+        if names:
+            yield f"{outcome.replace('_', ' ')}: {', '.join(names)}"
+    if not results:
+        yield headline(results)
 
 
 def _is_lacking(result: ModelResult) -> bool:
