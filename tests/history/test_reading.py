@@ -11,7 +11,8 @@ import pytest
 
 from job.errors import UnavailableError
 from job.history import State, history_of
-from job.history.told import MOST_RECORDS, Records, read_records
+from job.history.reading import MOST_RECORDS, read_records
+from job.history.told import Records
 from job.outcomes import planned
 from job.plan import Skip
 from job.record import Outcome, RunRecord
