@@ -15,6 +15,8 @@ from job.tournament import Slot, Submission
 
 LATE_REASON = "late"
 """What the record of a run says of a model that it found submitted late."""
+NO_RUN = "no run is recorded"
+TOO_LATE = "no run came in time"
 UNFINISHED = "a run began and was ended before this model's turn"
 
 
@@ -91,6 +93,13 @@ def judge(case: Case, *, due: bool) -> Cell:
     Args:
         due: whether a submission was to be expected.
     """
+    cell = _judged(case, due=due)
+    if cell.note or cell.state not in {State.MISSED, State.UNKNOWN}:
+        return cell
+    return replace(cell, note=TOO_LATE if case.told else NO_RUN)
+
+
+def _judged(case: Case, *, due: bool) -> Cell:
     recorded = _recorded(case)
     fresh = case.answered
     if fresh is not None:
@@ -149,12 +158,18 @@ def _after(cell: Cell, told: Told, case: Case) -> Cell:
     if _is_open_ended(told):
         return replace(cell, state=State.UNKNOWN, note=told.reason or "a run ended in its upload")
     if told.outcome == Outcome.HELD_BACK:
-        return replace(cell, state=State.HELD_BACK, note=told.reason)
+        return replace(cell, state=State.HELD_BACK, note=told.reason.removeprefix("held back: "))
     if cell.state is State.HELD_BACK:
         return cell
     state = State.MISSED if case.over else State.OPEN
-    unfinished = told.outcome == Outcome.PENDING
-    return replace(cell, state=state, note=UNFINISHED if unfinished else told.reason)
+    return replace(cell, state=state, note=_why(told) or cell.note)
+
+
+def _why(told: Told) -> str:
+    """Why a run submitted nothing; that it came too late is not why those before it did not."""
+    if told.outcome == Outcome.MISSED:
+        return ""
+    return UNFINISHED if told.outcome == Outcome.PENDING else told.reason
 
 
 def _proven(told: Told) -> State | None:

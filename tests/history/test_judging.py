@@ -110,6 +110,20 @@ def test_the_records_say_why_nothing_is_there() -> None:
     )
 
 
+def test_the_first_cause_is_told_and_not_that_a_later_run_came_too_late() -> None:
+    failed = a_told(ROUND.number, Outcome.FAILED, reason="the model raised")
+    missed = a_told(ROUND.number, Outcome.MISSED, reason="the on-time deadline has passed")
+    assert judged(a_none(ROUND), failed, missed).note == "the model raised"
+    assert judged(a_none(ROUND), missed).note == "no run came in time"
+    assert judged(a_none(ROUND)).note == "no run is recorded"
+    assert judged(None).note == "no run is recorded"
+    assert judged(a_none(ROUND), over=False).note == ""
+    killed = a_told(ROUND.number, Outcome.PENDING, reason="no submission in this round yet")
+    assert judged(a_none(ROUND), killed).note.startswith("a run began and was ended")
+    held = a_told(ROUND.number, Outcome.HELD_BACK, reason="held back: churn is 0.2")
+    assert judged(a_none(ROUND), held).note == "churn is 0.2"
+
+
 def test_a_model_that_was_held_back_and_then_forced_is_on_time() -> None:
     assert judged(a_made(ROUND, 5), a_told(ROUND.number, Outcome.HELD_BACK)).state is State.ON_TIME
 
