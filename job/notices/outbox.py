@@ -9,8 +9,9 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from job.clock import Clock
 from job.errors import JobError, StoppedError
 from job.logs import redacted
 
@@ -93,19 +94,14 @@ class Outbox(Generic[T]):
                 self._deliveries.append(order.delivery)
             orders.put(order)
 
-    def wait(self, seconds: float) -> list[Delivery]:
-        """Waits until all is delivered, the time is over, or a signal comes; gives what became of
-        everything so far.
-        """
-        try:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._open, timeout=max(0.0, seconds))
-        except (StoppedError, KeyboardInterrupt):
-            log.warning("stopped while messages were being sent")
+    def wait(self, seconds: float) -> None:
+        """Waits until all is delivered or the time is over."""
         with self._changed:
-            for one in self._deliveries:
-                if not one.sent and one.error is NOT_IN_TIME:
-                    log.warning("%s (%s): %s", one.to, one.about, one.error)
+            self._changed.wait_for(lambda: not self._open, timeout=max(0.0, seconds))
+
+    def deliveries(self) -> list[Delivery]:
+        """What has become of everything so far."""
+        with self._changed:
             return [Delivery(one.to, one.about, one.sent, one.error) for one in self._deliveries]
 
     def _serve(self, channel: Channel[T], orders: queue.SimpleQueue[_Order[T]]) -> None:
@@ -116,6 +112,22 @@ class Outbox(Generic[T]):
                 order.delivery.sent, order.delivery.error = not error, error
                 self._open -= 1
                 self._changed.notify_all()
+
+
+def wait_for_all(outboxes: Sequence[Outbox[Any]], *, until: float, clock: Clock) -> list[Delivery]:
+    """Waits until all is delivered, a monotonic moment has come, or a signal; gives what has become
+    of everything.
+    """
+    try:
+        for outbox in outboxes:
+            outbox.wait(until - clock.monotonic())
+    except (StoppedError, KeyboardInterrupt):
+        log.warning("stopped while messages were being sent")
+    found = [delivery for outbox in outboxes for delivery in outbox.deliveries()]
+    for one in found:
+        if one.error == NOT_IN_TIME:
+            log.warning("%s (%s): %s", one.to, one.about, one.error)
+    return found
 
 
 def _attempt(channel: Channel[T], order: _Order[T]) -> str:

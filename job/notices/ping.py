@@ -16,7 +16,7 @@ from job.retry import Retry
 from job.secret import Secret
 
 SECONDS = 10.0
-PATIENCE = 6.0
+PATIENCE = 3.0
 MOST_BYTES = 100_000
 """So much of a body is kept at healthchecks.io; the rest is cut off."""
 

@@ -14,7 +14,7 @@ from job.errors import Exit, JobError, StoppedError
 from job.findings import Finding
 from job.logs import Redactor, redacted
 from job.notices.message import Message
-from job.notices.outbox import Outbox
+from job.notices.outbox import Outbox, wait_for_all
 from job.notices.reporter import AT_MOST_SECONDS, STOP_SECONDS
 from job.notices.urls import secret_parts
 from job.notices.wording import check_message, run_message
@@ -54,4 +54,5 @@ def _send(message: Message, notify: Secret, seconds: float) -> None:
     outbox = Outbox(open_services(notify.reveal()))
     hidden = Redactor(secret_parts(notify.reveal()))
     outbox.put(message.redacted(redacted).redacted(hidden), about="check")
-    outbox.wait(seconds)
+    clock = Clock()
+    wait_for_all([outbox], until=clock.monotonic() + seconds, clock=clock)

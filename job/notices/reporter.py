@@ -14,13 +14,14 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any
 
 from job.clock import Clock
 from job.errors import Exit, JobError, UnavailableError
 from job.logs import Redactor, redacted
 from job.manifest import Manifest
 from job.notices.message import Message
-from job.notices.outbox import Outbox
+from job.notices.outbox import Outbox, wait_for_all
 from job.notices.ping import START, Ping, Switch, last_ping
 from job.notices.predecessors import Before, Dead, look_back, mark_reported
 from job.notices.standing import standing
@@ -39,6 +40,8 @@ AT_MOST_SECONDS = 15.0
 """What the receivers get at the end of a run."""
 STOP_SECONDS = 9.0
 """After a signal all is to be over within ten: the rest is for the record and the exit."""
+LEAVING_SECONDS = 1.0
+"""What is kept of a time-out for what comes after: the record, and the exit."""
 AFTERWARDS_SECONDS = 3.0
 """What is kept for them of a time-out, and of the time after a signal, if the work hangs."""
 
@@ -65,7 +68,7 @@ class Reporter:
         self._notify_on = notify_on
         self._clock = clock
         self._redact = redact
-        self._ends_at = clock.monotonic() + ends_within
+        self._ends_at = clock.monotonic() + ends_within - min(LEAVING_SECONDS, ends_within / 20)
         self._before = Before()
         self._told = False
         self._messages: Outbox[Message] | None = None
@@ -225,12 +228,10 @@ class Reporter:
         until = min(self._ends_at, self._clock.monotonic() + AT_MOST_SECONDS)
         if (stopped_at := self._clock.stopped_at) is not None:
             until = min(until, stopped_at + STOP_SECONDS)
-        deliveries = [
-            delivery
-            for outbox in (self._messages, self._pings)
-            if outbox is not None
-            for delivery in outbox.wait(until - self._clock.monotonic())
-        ]
+        outboxes: list[Outbox[Any]] = [self._pings]
+        if self._messages is not None:
+            outboxes.insert(0, self._messages)
+        deliveries = wait_for_all(outboxes, until=until, clock=self._clock)
         return [delivery.as_dict() for delivery in deliveries]
 
     def _known_rounds(self) -> dict[str, Round]:

@@ -9,10 +9,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from job.clock import Clock
 from job.errors import Exit, StoppedError, UnavailableError
-from job.notices.outbox import NOT_IN_TIME, Outbox
+from job.notices.outbox import NOT_IN_TIME, Delivery, Outbox, wait_for_all
 
 LONG = 30.0
+
+
+def wait(outbox: Outbox[str], seconds: float) -> list[Delivery]:
+    clock = Clock()
+    return wait_for_all([outbox], until=clock.monotonic() + seconds, clock=clock)
 
 
 class Channel:
@@ -48,7 +54,7 @@ def test_everything_is_delivered_to_everyone_in_order() -> None:
     done: list[str] = []
     for item in ("1", "2", "3"):
         outbox.put(item, about=f"item {item}", then=lambda item=item: done.append(item))
-    deliveries = outbox.wait(LONG)
+    deliveries = wait(outbox, LONG)
     assert [channel.taken for channel in channels] == [["1", "2", "3"]] * 2
     assert all(one.sent and not one.error for one in deliveries)
     assert [(one.to, one.about) for one in deliveries[:2]] == [("a", "item 1"), ("b", "item 1")]
@@ -59,7 +65,7 @@ def test_one_that_hangs_holds_up_neither_the_others_nor_the_sender(hanging: Chan
     other = Channel("other")
     outbox = Outbox[str]([hanging, other])
     outbox.put("news", about="outcome")
-    assert [(one.to, one.sent, one.error) for one in outbox.wait(0.3)] == [
+    assert [(one.to, one.sent, one.error) for one in wait(outbox, 0.3)] == [
         ("hanging", False, NOT_IN_TIME),
         ("other", True, ""),
     ]
@@ -68,7 +74,7 @@ def test_one_that_hangs_holds_up_neither_the_others_nor_the_sender(hanging: Chan
 def test_no_time_is_no_wait(hanging: Channel) -> None:
     outbox = Outbox[str]([hanging])
     outbox.put("news", about="outcome")
-    assert [one.error for one in outbox.wait(-5.0)] == [NOT_IN_TIME]
+    assert [one.error for one in wait(outbox, -5.0)] == [NOT_IN_TIME]
 
 
 def test_a_signal_ends_the_wait_and_nothing_else(hanging: Channel) -> None:
@@ -82,7 +88,7 @@ def test_a_signal_ends_the_wait_and_nothing_else(hanging: Channel) -> None:
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
     try:
-        assert [one.error for one in outbox.wait(LONG)] == [NOT_IN_TIME]
+        assert [one.error for one in wait(outbox, LONG)] == [NOT_IN_TIME]
     finally:
         timer.join()
         signal.signal(signal.SIGTERM, before)
@@ -95,7 +101,7 @@ def test_what_was_not_taken_says_why_and_what_is_foreign_is_not_quoted(
     foreign = Channel("foreign", fails(ValueError("json://drake:pa55@host")))
     outbox = Outbox[str]([ours, foreign])
     outbox.put("news", about="outcome")
-    assert [(one.sent, one.error) for one in outbox.wait(LONG)] == [
+    assert [(one.sent, one.error) for one in wait(outbox, LONG)] == [
         (False, "the message was not taken; error=500"),
         (False, "ValueError"),
     ]
@@ -107,10 +113,10 @@ def test_what_goes_wrong_after_a_delivery_leaves_it_delivered() -> None:
     outbox = Outbox[str]([Channel("a")])
     outbox.put("news", about="killed run", then=lambda: fails(UnavailableError("disk"))(""))
     outbox.put("more", about="outcome")
-    assert all(one.sent for one in outbox.wait(LONG))
+    assert all(one.sent for one in wait(outbox, LONG))
 
 
 def test_nothing_starts_before_something_is_sent() -> None:
     before = threading.active_count()
-    assert Outbox[str]([Channel("a")]).wait(LONG) == []
+    assert wait(Outbox[str]([Channel("a")]), LONG) == []
     assert threading.active_count() == before
