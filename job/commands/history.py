@@ -11,7 +11,7 @@ from pathlib import Path
 from job.clock import Clock
 from job.commands.prepare import prepare
 from job.connect import connect
-from job.errors import Exit, TokenError, UnavailableError
+from job.errors import Exit, UnavailableError
 from job.files import write_whole
 from job.history import ROUNDS_ASKED, Entry, History, history_of
 from job.history.document import as_document
@@ -64,9 +64,9 @@ def _ask(
     try:
         return numerai.account_history(tournaments, last=max(last, ROUNDS_ASKED)), None
     except UnavailableError as error:
-        kind = TokenError if isinstance(error, TokenError) else UnavailableError
-        hint = "what is shown is from the run records alone"
-        return None, kind(error.what, *error.why, *([error.hint] if error.hint else []), hint=hint)
+        error.why += (error.hint,) if error.hint else ()
+        error.hint = "what is shown is from the run records alone"
+        return None, error
 
 
 def _flag_faults(args: Namespace) -> Iterator[str]:
