@@ -14,7 +14,7 @@ from job.record import ModelResult, Outcome
 from job.report import headline
 from job.tournament import Round
 
-LINES, WIDTH, TITLE_WIDTH = 5, 160, 80
+LINES, WIDTH, TITLE_WIDTH = 6, 160, 80
 NOT_DONE = "not done: "
 AGAIN = "python -m job run"
 NEXT = {
@@ -73,7 +73,8 @@ def check_message(faults: Sequence[str], *, warnings: int) -> Message:
     if not faults:
         return Message("Numerai check: no faults", f"warnings: {warnings}", "success")
     title = f"Numerai check: {len(faults)} fault{'s' if len(faults) > 1 else ''} before the round"
-    lines = [*_few(faults), "Next: python -m job check"]
+    said = [line for fault in faults for line in fault.splitlines()]
+    lines = [*_few(said), "Next: python -m job check"]
     return Message(title, _text(lines), "failure")
 
 

@@ -7,10 +7,13 @@ import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from job.sandbox import TINY, Sandbox
+from job.sandbox.graph import SCHEMA
 from tests.receivers import (
     HANG,
     SECRETS,
@@ -372,6 +375,92 @@ def test_the_record_on_stdout_is_the_one_that_is_left(home: Home, receiver: Rece
     ended = home.run("--json", **told(receiver))
     assert json.loads(ended.out) == ended.record
     assert len(notices(ended)) == 3
+
+
+@pytest.mark.parametrize("mode", ["failure", "change", "always"])
+def test_a_check_in_the_morning_tells_of_its_faults(
+    home: Home, receiver: Receiver, mode: str
+) -> None:
+    home.add("teal", good())
+    home.add("gone")
+    env = told(receiver, NUMERAI_NOTIFY_ON=mode)
+    assert home.run("check", **env).code == 3
+    assert receiver.calls == []
+    ended = home.run("check", "--notify", **env)
+    assert ended.code == 3
+    assert receiver.titles == ["Numerai check: 1 fault before the round"]
+    assert "gone: there is no file gone.pkl" in receiver.messages[0]["message"]
+    assert "Next: python -m job check" in receiver.messages[0]["message"]
+    assert "faults: 1" in ended.out
+    assert home.records() == []
+    assert receiver.pings == [], "it must not pass for a run"
+
+
+def test_a_check_that_finds_nothing_is_silent_unless_all_is_to_be_told(
+    home: Home, receiver: Receiver
+) -> None:
+    home.add("teal", good())
+    assert home.run("check", "--notify", **told(receiver)).code == 0
+    assert receiver.calls == []
+    env = told(receiver, NUMERAI_NOTIFY_ON="always")
+    assert home.run("check", "--notify", **env).code == 0
+    assert receiver.titles == ["Numerai check: no faults"]
+    ended = home.run("check", "--notify")
+    assert ended.code == 0
+    assert "warning  --notify: NUMERAI_NOTIFY names nobody to tell" in ended.out
+
+
+@pytest.mark.parametrize("what", ["token", "settings", "manifest"])
+def test_a_check_tells_of_a_revoked_key_and_of_what_keeps_it_from_checking(
+    home: Home, receiver: Receiver, what: str
+) -> None:
+    home.add("teal", good())
+    env = told(receiver)
+    if what == "token":
+        env["NUMERAI_SECRET_KEY"] = "revoked"
+    elif what == "settings":
+        env |= {"NUMERAI_WORKERS": "many", "NUMERAI_SECRET_KEY": None}
+    else:
+        (home.models / "models_manifest.yaml").unlink()
+    ended = home.run("check", "--notify", **env)
+    assert ended.code == (4 if what == "token" else 2), ended.out
+    (message,) = receiver.messages
+    words = {"token": "API token", "settings": "NUMERAI_WORKERS", "manifest": "NUMERAI_MANIFEST"}
+    assert words[what] in message["message"]
+
+
+def test_a_check_whose_message_is_not_taken_is_a_check_all_the_same(
+    home: Home, receiver: Receiver
+) -> None:
+    home.add("gone")
+    receiver.status = 500
+    ended = home.run("check", "--notify", **told(receiver))
+    assert ended.code == 3
+    assert "faults: 1" in ended.out
+    assert "the message was not taken" in ended.err
+    check_clean(home, ended)
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status"])
+def test_a_query_that_numerai_no_longer_understands_is_told_with_its_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver, command: str
+) -> None:
+    changed = tmp_path / "schema.graphql"
+    changed.write_text(SCHEMA.read_text().replace("latestSubmissionV2", "latestSubmissionV3"))
+    monkeypatch.setattr("job.sandbox.graph.SCHEMA", changed)
+    with Sandbox(shape=TINY, models=[]) as box:
+        home = Home(box, tmp_path)
+        home.add("teal", good())
+        flags = ["--notify"] if command == "check" else []
+        ended = home.run(command, *flags, **told(receiver))
+    assert ended.code == 4, ended.err
+    words = "Numerai's API changed: field latestSubmissionV2 of"
+    assert words in (ended.out if command == "check" else ended.err)
+    assert "look for a newer version" in f"{ended.out}{ended.err}"
+    assert "Traceback" not in ended.err
+    if command != "status":
+        (message,) = receiver.messages
+        assert words in f"{message['title']} {message['message']}"
 
 
 def test_nobody_is_told_where_nobody_is_named(home: Home) -> None:
