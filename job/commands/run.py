@@ -14,7 +14,8 @@ from job.connect import connect
 from job.errors import Exit, JobError, UnavailableError, UsageError
 from job.logs import redacted
 from job.manifest import Manifest
-from job.notices.reporter import Reporter
+from job.notices.receivers import Receivers
+from job.notices.reporter import AT_MOST_SECONDS, Reporter
 from job.outcomes import unfinished
 from job.output import say
 from job.past_records import live_data
@@ -43,7 +44,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         raise
     shield()
     runs = Folder(settings.runs_dir)
-    reporter = Reporter.of(settings, clock, dry_run=args.dry_run, partly=bool(args.only))
+    reporter = _reporter(Receivers.of(settings), args, clock, settings.run_timeout)
     since = clock.now().isoformat(timespec="seconds")
     with reporter.telling(), runs.lock(since) as holder:
         if holder is not None:
@@ -53,6 +54,11 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         job = _job(args, environ, settings, manifest, runs, clock)
         reporter.begin(runs, job.record)
         return _run_to_its_end(job, reporter, as_json=args.json)
+
+
+def _reporter(receivers: Receivers, args: Namespace, clock: Clock, ends_within: float) -> Reporter:
+    concerned = receivers.for_run(dry_run=args.dry_run, partly=bool(args.only))
+    return Reporter(concerned, clock, ends_within=ends_within)
 
 
 def _job(
@@ -175,7 +181,7 @@ def _leave_refusal(
     error: UsageError, args: Namespace, environ: Mapping[str, str], clock: Clock
 ) -> None:
     """Leaves and shows the record of a run that was refused, where there is a place for it."""
-    reporter = Reporter.of_refused(environ, clock, dry_run=args.dry_run, partly=bool(args.only))
+    reporter = _reporter(Receivers.of_refused(environ), args, clock, AT_MOST_SECONDS)
     runs_dir = runs_dir_of(environ)
     record = None if runs_dir is None else _refused(runs_dir, error, clock, reporter)
     reporter.end(error.exit_code, error, record=record)

@@ -11,25 +11,22 @@ in the log and in the record. Nothing here changes what the run comes to.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from job.clock import Clock
 from job.errors import Exit, JobError, UnavailableError
-from job.logs import Redactor, redacted
 from job.manifest import Manifest
 from job.notices.message import Message
 from job.notices.outbox import Outbox, wait_for_all
 from job.notices.ping import START, Ping, Switch, last_ping
 from job.notices.predecessors import Before, Dead, look_back, mark_reported
+from job.notices.receivers import Receivers
 from job.notices.standing import standing
-from job.notices.urls import secret_parts
 from job.notices.wording import dead_message, run_message
 from job.record import RunRecord
-from job.secret import Secret
-from job.settings import Settings, notices_of
 from job.store import Store
 from job.tournament import Round
 
@@ -51,64 +48,22 @@ class Reporter:
 
     Args:
         ends_within: seconds from now within which the run is to have ended.
-        pings: whether the run is one that a dead man's switch may count.
     """
 
-    def __init__(
-        self,
-        *,
-        notify: Secret,
-        notify_on: str,
-        ping_url: Secret,
-        clock: Clock,
-        ends_within: float,
-        pings: bool = True,
-        redact: Callable[[str], str] = redacted,
-    ) -> None:
-        self._notify_on = notify_on
+    def __init__(self, receivers: Receivers, clock: Clock, *, ends_within: float) -> None:
+        self._notify_on = receivers.notify_on
+        self._redact = receivers.redact
         self._clock = clock
-        self._redact = redact
         self._ends_at = clock.monotonic() + ends_within - min(LEAVING_SECONDS, ends_within / 20)
         self._before = Before()
         self._told = False
         self._messages: Outbox[Message] | None = None
-        if notify:
+        if receivers.notify:
             from job.notices.services import open_services
 
-            self._messages = Outbox(open_services(notify.reveal()))
-        self._pings = Outbox[Ping]([Switch(ping_url)] if ping_url and pings else [])
-
-    @classmethod
-    def of(cls, settings: Settings, clock: Clock, *, dry_run: bool, partly: bool) -> Reporter:
-        """Who tells of a run. Of a dry run nobody is told; a run that is about some models only
-        says nothing about the others, and so does not ping.
-        """
-        nobody = Secret("")
-        return cls(
-            notify=nobody if dry_run else settings.notify,
-            notify_on=settings.notify_on,
-            ping_url=settings.ping_url,
-            clock=clock,
-            ends_within=settings.run_timeout,
-            pings=not (dry_run or partly),
-        )
-
-    @classmethod
-    def of_refused(
-        cls, environ: Mapping[str, str], clock: Clock, *, dry_run: bool, partly: bool
-    ) -> Reporter:
-        """Who tells of a run whose settings or manifest are wrong, as far as that can be read."""
-        notify, notify_on, ping_url = notices_of(environ)
-        hidden = secret_parts(notify.reveal()) | secret_parts(ping_url.reveal())
-        return cls(
-            notify=Secret("") if dry_run else notify,
-            notify_on=notify_on,
-            ping_url=ping_url,
-            clock=clock,
-            ends_within=AT_MOST_SECONDS,
-            pings=not (dry_run or partly),
-            redact=Redactor(hidden),
-        )
+            self._messages = Outbox(open_services(receivers.notify.reveal()))
+        ping_url = receivers.ping_url
+        self._pings = Outbox[Ping]([Switch(ping_url)] if ping_url else [])
 
     @property
     def afterwards(self) -> float:
