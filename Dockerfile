@@ -29,7 +29,7 @@ COPY deploy/image/constraints.txt deploy/image/requirements.py deploy/image/slim
 # Dependencies come before the source, so that a change of the source rebuilds in seconds.
 FROM builder AS job-dependencies
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python requirements.py pyproject.toml azure > wanted.txt \
+    python requirements.py pyproject.toml azure notify > wanted.txt \
  && pip --python /opt/job/bin/python install --no-compile --only-binary :all: -c constraints.txt -r wanted.txt
 RUN python slim.py /opt/job/lib/python3.12/site-packages
 RUN /opt/job/bin/python precompile.py /compiled \
@@ -37,12 +37,13 @@ RUN /opt/job/bin/python precompile.py /compiled \
       filelock joblib numerapi.base_api pandas psutil pyarrow.csv pyarrow.dataset pyarrow.parquet \
       annotated_types 'pydantic.*' requests ruamel.yaml tabulate tenacity tqdm \
       azure.core.pipeline.transport._requests_basic azure.identity azure.storage.blob \
+      apprise 'apprise.plugins.*' \
  && cp -a /compiled/. /
 
 FROM job-dependencies AS dependencies
 ARG EXTRAS=""
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python requirements.py pyproject.toml azure demo ${EXTRAS} > wanted.txt \
+    python requirements.py pyproject.toml azure notify demo ${EXTRAS} > wanted.txt \
  && pip --python /opt/job/bin/python install --no-compile --only-binary :all: -c constraints.txt -r wanted.txt
 RUN python slim.py /opt/job/lib/python3.12/site-packages
 RUN /opt/job/bin/python precompile.py /compiled \

@@ -26,6 +26,7 @@ exit codes:
 COMMANDS = {
     "run": "submit what lacks a submission (the default)",
     "status": "show each model's state in the round that is open",
+    "history": "show what became of past rounds, and the share that was on time",
     "check": "find everything that can be known to be wrong before a round",
     "init": "write a manifest skeleton from the models of your account",
     "add": "try a model and put it into the manifest",

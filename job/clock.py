@@ -26,7 +26,7 @@ class Clock:
     def __init__(self) -> None:
         self._stopped = threading.Event()
         self._reason = StoppedError("stopped", Exit.TERMINATED)
-        self._stopped_at = 0.0
+        self._stopped_at: float | None = None
         self._agreeing = threading.Lock()
         self._ahead = timedelta(0)
 
@@ -76,7 +76,7 @@ class Clock:
     @property
     def stopping_for(self) -> float:
         """Seconds since the run was told to stop; 0 while it may go on."""
-        return self.monotonic() - self._stopped_at if self._stopped.is_set() else 0.0
+        return 0.0 if self._stopped_at is None else self.monotonic() - self._stopped_at
 
     def check(self) -> None:
         """Raises `StoppedError` when the run is to stop."""

@@ -106,6 +106,22 @@ class TokenError(UnavailableError):
     """Numerai refuses the API token."""
 
 
+class ApiChangedError(UnavailableError):
+    """Numerai no longer understands a query, or no longer answers it as it did.
+
+    Args:
+        what: the field or argument, such as `field latestSubmissions of Model`.
+    """
+
+    def __init__(self, what: str, *why: str) -> None:
+        super().__init__(
+            f"Numerai's API changed: {what}",
+            *why,
+            hint="look for a newer version of this job, and try it with `python -m job check`; "
+            "until then upload at https://numer.ai by hand",
+        )
+
+
 class NotReadyError(UnavailableError):
     """The round is open, but its data are not there yet; `again_in` seconds they may be."""
 

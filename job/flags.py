@@ -45,11 +45,30 @@ def _status_flags(command: ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print it as one line of JSON")
 
 
+def _history_flags(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--rounds",
+        default="20",
+        metavar="N",
+        help="how many rounds of each tournament to show (default: 20)",
+    )
+    command.add_argument("--json", action="store_true", help="print it as one line of JSON")
+    command.add_argument(
+        "--html", metavar="FILE", help="also write it as a page that needs nothing but itself"
+    )
+
+
 def _check_flags(command: ArgumentParser) -> None:
     command.add_argument(
         "--deep",
         action="store_true",
         help="also start every runtime, and load and try every enabled model",
+    )
+    command.add_argument(
+        "--notify",
+        action="store_true",
+        help="also tell who NUMERAI_NOTIFY names, if there is a fault (NUMERAI_NOTIFY_ON=always: "
+        "in any case)",
     )
 
 
@@ -138,6 +157,7 @@ def _runtime_flags(command: ArgumentParser) -> None:
 FLAGS: Final[dict[str, Callable[[ArgumentParser], None]]] = {
     "run": _run_flags,
     "status": _status_flags,
+    "history": _history_flags,
     "check": _check_flags,
     "init": _init_flags,
     "add": _add_flags,
@@ -162,10 +182,21 @@ examples:
     "status": """\
 example:
   numerai-job status --json | jq '.models[] | select(.submitted | not).model'""",
+    "history": """\
+Numerai's answer says what was submitted, and outranks the run records; these say what was held back
+and why something is missing. Where neither tells, it is unknown, which is not missed. The share is
+that of the rounds whose on-time deadline has passed, over the models that are enabled now; what is
+unknown, or was not due, is left out of it.
+
+examples:
+  numerai-job history --rounds 10
+  numerai-job history --rounds 65 --html history.html
+  numerai-job history --json | jq '.on_time[0].share'""",
     "check": """\
 examples:
   numerai-job check            # settings, manifest, account, artifacts, datasets
-  numerai-job check --deep     # and every model is loaded and predicts, on data that are here""",
+  numerai-job check --deep     # and every model is loaded and predicts, on data that are here
+  numerai-job check --notify   # each morning: whoever is to repair it knows hours before""",
     "init": """\
 Every model of the account gets an entry with what Numerai knows of it, disabled until its file is
 there. A manifest that is there already is never overwritten.

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from job.errors import Exit, JobError, ModelError, RoundTurnedError, StoppedError
 from job.plan import Fail, Miss, Skip, Step, Submit
 from job.record import ModelResult, Outcome
 from job.round_state import Fresh
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A moment as the record holds it."""
+    return None if moment is None else moment.isoformat()
 
 
 def failure(error: Exception) -> dict[str, Any]:
@@ -68,6 +74,7 @@ def planned(step: Step) -> ModelResult:
                 "reason": "late" if fresh.late else "",
                 "submission_id": fresh.submission.id,
                 "upload_filename": fresh.submission.filename,
+                "submitted_at": iso(fresh.submission.timestamp),
             }
         case Skip():
             changes = {"outcome": Outcome.SKIPPED, "reason": step.reason}

@@ -39,7 +39,7 @@ def in_flight(store: Store, rounds: Mapping[str, Round]) -> list[InFlight]:
     """Uploads of these rounds that former runs were registering when they ended, newest first."""
     return [
         intent
-        for record in islice(_newest_first(store), INTENTS_LOOK_BACK)
+        for record in islice(newest_first(store), INTENTS_LOOK_BACK)
         for row in record["models"]
         if _number(record, row["tournament"]) == _current(rounds, row["tournament"])
         and (intent := _intent(row)) is not None
@@ -49,7 +49,7 @@ def in_flight(store: Store, rounds: Mapping[str, Round]) -> list[InFlight]:
 def live_data(store: Store) -> LiveData:
     """What the newest record that knows of live data says of it; nothing where none is readable."""
     try:
-        return next((found for record in _newest_first(store) if (found := _live(record))), {})
+        return next((found for record in newest_first(store) if (found := _live(record))), {})
     except UnavailableError as error:
         log.warning("no run record can be read: %s", error)
         return {}
@@ -67,7 +67,8 @@ def _live(record: Mapping[str, Any]) -> LiveData:
         return {}
 
 
-def _newest_first(store: Store) -> Iterator[dict[str, Any]]:
+def newest_first(store: Store) -> Iterator[dict[str, Any]]:
+    """The records that can be understood, the newest first."""
     for name in reversed(store.names(SUFFIX)[-LOOK_BACK:]):
         try:
             record = json.loads(store.read(name) or b"")

@@ -13,6 +13,7 @@ from job.round_state import Fresh, Lacking, current_round, freshness
 from job.tournament import AccountState, Round, Slot
 from job.universe import data_datestamp
 
+DISABLED = "disabled in the manifest"
 NO_ROUND = "no round is open"
 UPLOAD_SECONDS = 15.0
 """What an upload takes at most when all is well: nothing is begun with less time left than this."""
@@ -100,7 +101,7 @@ def _step(
     wishes: Wishes,
 ) -> Step:
     if not model.enabled:
-        return Skip(model, "disabled in the manifest")
+        return Skip(model, DISABLED)
     if wishes.only and model.name not in wishes.only:
         return Skip(model, "not asked for (--only)")
     slot = state.slot(tournament=model.tournament, name=model.name)

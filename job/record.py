@@ -7,7 +7,7 @@ import logging
 import platform
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -53,7 +53,7 @@ class ModelResult:
 
     `exit_code` is what this model alone would make the run exit with. `intent_at` is when the
     upload `upload_filename` was about to be registered: what a killed run leaves for the next one
-    to look for.
+    to look for. `submitted_at` is when Numerai says that it had the submission.
     """
 
     model: str
@@ -64,6 +64,7 @@ class ModelResult:
     submission_id: str | None = None
     upload_filename: str | None = None
     intent_at: str | None = None
+    submitted_at: str | None = None
     csv: str | None = None
     artifact_sha256: str | None = None
     datasets: Mapping[str, str] = field(default_factory=dict)
@@ -117,6 +118,8 @@ class RunRecord:
         self._rounds: dict[str, Round] = {}
         self.api_requests = 0
         self.bytes_downloaded = 0
+        self.failing: Sequence[str] = ()
+        self.notices: Sequence[Mapping[str, object]] = ()
         self._store = store
         self._redact = redact
         self._live_data = {
@@ -180,6 +183,15 @@ class RunRecord:
         with self._guard:
             self._ended = (_text(now), outcome, int(exit_code), self._redact(message))
         self.save()
+        self._write_latest()
+
+    def note_notices(self, notices: Sequence[Mapping[str, object]], failing: Sequence[str]) -> None:
+        """Sets whom was told what, and what is known to fail, and saves; quietly, for the record
+        has been closed by then.
+        """
+        with self._guard:
+            self.notices, self.failing = notices, failing
+        self._save_quietly()
         self._write_latest()
 
     def save(self) -> None:
@@ -252,6 +264,8 @@ class RunRecord:
                 "api_requests": self.api_requests,
                 "bytes_downloaded": self.bytes_downloaded,
                 "live_data": self._live_data,
+                "failing": list(self.failing),
+                "notices": list(self.notices),
                 "models": [asdict(result) for result in self.results],
             }
 

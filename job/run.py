@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from job.clock import Clock
 from job.errors import (
+    ApiChangedError,
     Exit,
     JobError,
     NoRoundError,
@@ -111,7 +112,7 @@ def _first_state(job: Job) -> AccountState | None:
     """
     try:
         return job.numerai.account_state(job.tournaments)
-    except TokenError:
+    except (TokenError, ApiChangedError):
         raise
     except UnavailableError as error:
         if len(job.tournaments) < 2:

@@ -1,4 +1,4 @@
-"""The halves of the API token: from a variable or a mounted file, shown to nobody by accident."""
+"""Secrets: from a variable or a mounted file, shown to nobody by accident."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def read_secret(path: Path) -> str:
     """The text of a mounted secret, without the white space around it.
 
     Raises:
-        ValueError: the file cannot be read, is empty, or is too large for a token.
+        ValueError: the file cannot be read, is empty, holds no text, or is too large.
     """
     try:
         with path.open("rb") as file:
-            text = file.read(LONGEST + 1).decode("ascii").strip()
+            text = file.read(LONGEST + 1).decode().strip()
     except OSError as error:
         # The path is not quoted: who mistakes the variable for the other one puts the key there.
         raise ValueError(f"cannot be read: {error.strerror}") from None
@@ -71,5 +71,5 @@ def read_secret(path: Path) -> str:
     if not text:
         raise ValueError("is empty")
     if len(text) > LONGEST:
-        raise ValueError("is too large for an API token")
+        raise ValueError("is too large for a secret")
     return text

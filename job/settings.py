@@ -19,8 +19,8 @@ class Settings:
     """What the environment asks for.
 
     Times are seconds, `model_memory` is bytes; `workers` is None where the machine decides.
-    `public_id` and `secret_key` are empty where no credentials were asked for. `warnings` are
-    sentences for the log.
+    Secrets are empty where they are not given, or were not asked for. `warnings` are sentences for
+    the log.
     """
 
     public_id: Secret
@@ -39,6 +39,9 @@ class Settings:
     retry_patience: float
     run_timeout: float
     exit_zero: bool
+    notify: Secret
+    notify_on: Literal["failure", "change", "always"]
+    ping_url: Secret
     log_format: Literal["text", "json"]
     log_level: Literal["debug", "info", "warning", "error"]
     warnings: tuple[str, ...] = ()
@@ -48,7 +51,7 @@ class Settings:
         """The settings that `env` gives; an empty variable counts as unset.
 
         Args:
-            credentials: False neither asks for the API token nor reads it.
+            credentials: False neither asks for the API token nor reads any secret.
 
         Raises:
             UsageError: some variables are wrong or missing; it names all of them.
@@ -98,6 +101,22 @@ def manifest_place_of(env: Mapping[str, str]) -> tuple[str, Path] | None:
     return (manifest, folder) if isinstance(manifest, str) and isinstance(folder, Path) else None
 
 
+def notices_of(env: Mapping[str, str]) -> tuple[Secret, str, Secret]:
+    """Whom to tell, about what, and what to ping though other settings are wrong; one that is wrong
+    itself counts as unset.
+    """
+    values = []
+    for name in ("NUMERAI_NOTIFY", "NUMERAI_NOTIFY_ON", "NUMERAI_PING_URL"):
+        variable = _named(name)
+        try:
+            values.append(_value(variable, env))
+        except ValueError:
+            values.append(_value(variable, {}))
+    notify, notify_on, ping_url = values
+    assert isinstance(notify, Secret) and isinstance(ping_url, Secret)  # noqa: PT018
+    return notify, str(notify_on), ping_url
+
+
 def wants_exit_zero(env: Mapping[str, str]) -> bool:
     """Whether exit 0 is asked for, though other settings are wrong."""
     try:
@@ -112,7 +131,8 @@ def _named(name: str) -> Variable:
 
 def _value(variable: Variable, env: Mapping[str, str], *, credentials: bool = True) -> object:
     if variable.secret:
-        return variable.parse(_secret_text(variable, env)) if credentials else Secret("")
+        secret = _secret_text(variable, env) if credentials else ""
+        return variable.parse(secret) if secret else Secret("")
     text = _given(env, variable.name) or variable.default
     return variable.parse(text) if text else None
 
@@ -123,6 +143,8 @@ def _secret_text(variable: Variable, env: Mapping[str, str]) -> str:
     if text and path:
         raise ValueError(f"{file_name} is set too; set one of the two")
     if not (text or path):
+        if not variable.required:
+            return ""
         raise ValueError(f"not set; make a token at https://numer.ai/account, or set {file_name}")
     if text:
         return text

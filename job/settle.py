@@ -10,6 +10,7 @@ from typing import Any
 
 from job.clock import Clock, monotonic_at
 from job.errors import Exit, RoundTurnedError
+from job.outcomes import iso
 from job.plan import UPLOAD_SECONDS, Submit
 from job.prove import (
     LOOK_FOR_SECONDS,
@@ -135,7 +136,11 @@ def should_resend(sent: Sent, verdict: Verdict, *, now: datetime) -> bool:
 def _changes(sent: Sent, verdict: Verdict) -> dict[str, Any]:
     match verdict:
         case Proven(submission, late):
-            return {**_taken(sent.step, late=late), "submission_id": submission.id}
+            return {
+                **_taken(sent.step, late=late),
+                "submission_id": submission.id,
+                "submitted_at": iso(submission.timestamp),
+            }
         case Refused(submission):
             return {
                 "outcome": Outcome.FAILED,

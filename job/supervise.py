@@ -28,18 +28,21 @@ class Abandoned(StoppedError):  # noqa: N818 - says what was done, not what went
     """The work did not end in its grace; its threads are still about."""
 
 
-def supervise(work: Callable[[], Exit], *, clock: Clock, timeout: float) -> Exit:
+def supervise(
+    work: Callable[[], Exit], *, clock: Clock, timeout: float, afterwards: float = 0.0
+) -> Exit:
     """Runs `work` beside the main thread, which stays free for signals and the time-out.
 
     Args:
         timeout: seconds after which the run has ended, its grace included.
+        afterwards: seconds of both that are for what comes after the work.
 
     Raises what `work` raises; `Abandoned` when it did not end though it was told to.
     """
     results: list[Exit | BaseException] = []
     thread = threading.Thread(target=_keep_result, args=(work, results), name="run", daemon=True)
-    grace = min(GRACE_SECONDS, timeout / 5)
-    stop_at = clock.monotonic() + timeout - grace
+    grace = min(GRACE_SECONDS - afterwards, timeout / 5)
+    stop_at = clock.monotonic() + timeout - grace - min(afterwards, timeout / 5)
     with _signals(clock):
         thread.start()
         while thread.is_alive() and clock.stopping is None:
@@ -63,6 +66,16 @@ def in_time(clock: Clock, seconds: float) -> float:
     if clock.stopping is None:
         return seconds
     return min(seconds, max(LEAST_SECONDS, END_SECONDS - clock.stopping_for))
+
+
+def done_in_time(action: Callable[[], object], *, clock: Clock, seconds: float) -> bool:
+    """Whether an action was done in so many seconds, or in what a run that was told to stop has
+    left; else it is left behind. It must not raise.
+    """
+    acting = threading.Thread(target=action, name="in time", daemon=True)
+    acting.start()
+    acting.join(in_time(clock, seconds))
+    return not acting.is_alive()
 
 
 def _keep_result(work: Callable[[], Exit], results: list[Exit | BaseException]) -> None:

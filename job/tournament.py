@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -34,7 +34,11 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One submission as Numerai tells of it; what an answer left out is None."""
+    """One submission as Numerai tells of it; what an answer left out is None.
+
+    `opened_on` and `deadline_on` are the days (UTC) of its round, which only an account's history
+    tells.
+    """
 
     id: str | None
     filename: str | None
@@ -42,6 +46,8 @@ class Submission:
     status: str | None
     timestamp: datetime | None = None
     error: str | None = None
+    opened_on: date | None = None
+    deadline_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,12 @@ class Tournament(Protocol):
 
     def account_state(self, tournaments: Sequence[str]) -> AccountState:
         """All models and the open rounds, in one request."""
+        ...
+
+    def account_history(self, tournaments: Sequence[str], *, last: int) -> AccountState:
+        """All models with a row for each of the `last` rounds at least, and those rounds, as far as
+        their times are told, in one request.
+        """
         ...
 
     def open_rounds(self, tournament: str) -> tuple[Round, ...]:

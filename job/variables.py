@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from job.blob_url import Location, parse_blob_url
+from job.notices.urls import is_loopback, parse_notify, parse_ping_url
 from job.secret import parse_secret
 from job.units import parse_duration, parse_flag, parse_memory, parse_time_limit, perhaps
 
@@ -43,16 +43,9 @@ def _parse_api_url(text: str) -> str:
     plain = text.isprintable() and " " not in text and "@" not in url.netloc
     if url.scheme not in {"http", "https"} or not host or not plain:
         raise ValueError(f"give a URL such as {API_URL}, without user or password")
-    if url.scheme == "http" and not _is_loopback(host):
+    if url.scheme == "http" and not is_loopback(host):
         raise ValueError(f"http to {host} would send the API token in clear; use https")
     return text
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _parse_workers(text: str) -> int:
@@ -79,7 +72,8 @@ class Variable:
         parse: its text to its value; raises ValueError with the rest of the sentence "NAME: ...".
         default: what an unset variable counts as, written as in the environment; None: none.
         shown_default: the default as help and README say it, where `default` does not.
-        secret: never to be shown, required, and also read from the path in `NAME_FILE`.
+        secret: never to be shown, and also read from the path in `NAME_FILE`.
+        required: half of the API token, which most commands cannot do without.
     """
 
     name: str
@@ -89,6 +83,7 @@ class Variable:
     default: str | None = None
     shown_default: str = ""
     secret: bool = False
+    required: bool = False
 
     @property
     def field(self) -> str:
@@ -111,15 +106,17 @@ VARIABLES: Final = (
         "NUMERAI_PUBLIC_ID",
         parse_secret,
         "public half of the API token; or `NUMERAI_PUBLIC_ID_FILE`, a path to read it from",
-        shown_default="required for run, status, check, init",
+        shown_default="required for run, status, history, check, init",
         secret=True,
+        required=True,
     ),
     Variable(
         "NUMERAI_SECRET_KEY",
         parse_secret,
         "secret half of the API token; or `NUMERAI_SECRET_KEY_FILE`, a path to read it from",
-        shown_default="required for run, status, check, init",
+        shown_default="required for run, status, history, check, init",
         secret=True,
+        required=True,
     ),
     Variable(
         "NUMERAI_MODELS_DIR",
@@ -207,6 +204,28 @@ VARIABLES: Final = (
         "`true`: exit 0 whatever the outcome, provided a run record could be written; for "
         "platforms that restart on non-zero",
         default="false",
+    ),
+    Variable(
+        "NUMERAI_NOTIFY",
+        parse_notify,
+        "who is told: Apprise URLs, separated by spaces or commas (needs the extra `notify`); or "
+        "`NUMERAI_NOTIFY_FILE`, a path to read them from",
+        shown_default="nobody",
+        secret=True,
+    ),
+    Variable(
+        "NUMERAI_NOTIFY_ON",
+        _one_of("failure", "change", "always"),
+        "`failure`: each run that fails; `change`: a failure once a round, and when it is over; "
+        "`always`: each run",
+        default="failure",
+    ),
+    Variable(
+        "NUMERAI_PING_URL",
+        parse_ping_url,
+        "a dead man's switch that each run pings, as healthchecks.io has it; or "
+        "`NUMERAI_PING_URL_FILE`, a path to read it from",
+        secret=True,
     ),
     Variable(
         "NUMERAI_LOG_FORMAT",

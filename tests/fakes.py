@@ -143,6 +143,13 @@ class FakeNumerai:
                 rounds={name: self._open(name) for name in tournaments},
             )
 
+    def account_history(self, tournaments: Sequence[str], *, last: int) -> AccountState:
+        """All models and all rounds, in one request."""
+        with self._call("account_history"):
+            slots = tuple(self._shown(slot) for slot in self.slots.values())
+            rounds = {name: tuple(self.rounds.get(name, ())) for name in tournaments}
+            return AccountState(self.username, slots, rounds)
+
     def open_rounds(self, tournament: str) -> tuple[Round, ...]:
         """The rounds that take submissions, late ones included."""
         with self._call("open_rounds"):

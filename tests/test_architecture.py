@@ -23,11 +23,24 @@ PURE = {
     "job.numerai.queries",
     "job.outcomes",
     "job.report",
+    "job.notices.message",
+    "job.notices.standing",
+    "job.notices.wording",
+    "job.history.document",
+    "job.history.grid",
+    "job.history.judging",
+    "job.history.page",
+    "job.history.rounds",
+    "job.history.share",
+    "job.history.table",
+    "job.history.told",
+    "job.history.words",
     "job.churn",
     "job.universe",
     "job.skeleton",
 }
 HEAVY = {
+    "apprise",
     "azure.core",
     "graphql",
     "joblib",
@@ -40,6 +53,7 @@ HEAVY = {
     "tabulate",
     "job.blob",
     "job.crew",
+    "job.history",
     "job.identity",
     "job.sandbox",
     "job.workers",
@@ -115,6 +129,13 @@ def test_blob_storage_is_opened_in_one_place() -> None:
     outside = {name for name in users_of("job.blob") if not name.startswith("job.blob")}
     assert outside == {"job.connect"}
     assert users_of("job.identity") == {"job.blob.account"}
+
+
+def test_only_its_adapter_knows_apprise_and_it_is_imported_when_it_is_used() -> None:
+    assert users_of("apprise") == {"job.notices.services"}
+    for name in users_of("job.notices.services"):
+        at_once = {imported for _, imported in imports(modules()[name], at_once=True)}
+        assert not any(one.startswith("job.notices.services") for one in at_once), name
 
 
 def test_only_the_demo_knows_the_sandbox() -> None:

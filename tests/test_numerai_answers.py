@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job.errors import Exit, TokenError, UnavailableError
+from job.errors import ApiChangedError, Exit, TokenError, UnavailableError
 from job.numerai import answers
 from job.tournament import AccountState
 
@@ -98,9 +98,18 @@ def test_an_answer_becomes_values() -> None:
 def test_a_hole_in_the_answer_is_unknown_and_not_absent(
     change: Callable[[dict[str, Any]], None],
 ) -> None:
-    with pytest.raises(UnavailableError, match="cannot understand") as caught:
+    with pytest.raises(UnavailableError, match=r"cannot understand|API changed") as caught:
         state(changed(change))
     assert caught.value.exit_code is Exit.UNAVAILABLE
+
+
+def test_a_field_that_is_missing_is_named() -> None:
+    with pytest.raises(ApiChangedError) as caught:
+        state(changed(lambda d: d["rounds_classic"][0].pop("closeStakingTime")))
+    assert caught.value.what == (
+        "Numerai's API changed: field closeStakingTime is missing in the open rounds"
+    )
+    assert "`python -m job check`" in caught.value.hint
 
 
 @pytest.mark.parametrize("rows", [[], [None]])

@@ -56,6 +56,9 @@ def test_a_token_is_all_that_is_needed() -> None:
         retry_patience=300,
         run_timeout=7200,
         exit_zero=False,
+        notify=Secret(""),
+        notify_on="failure",
+        ping_url=Secret(""),
         log_format="text",
         log_level="info",
     )
@@ -77,6 +80,9 @@ def test_every_variable_is_read() -> None:
         NUMERAI_RETRY_PATIENCE="0",
         NUMERAI_RUN_TIMEOUT="3h",
         NUMERAI_EXIT_ZERO="yes",
+        NUMERAI_NOTIFY="json://127.0.0.1/a, json://127.0.0.1/b",
+        NUMERAI_NOTIFY_ON="Change",
+        NUMERAI_PING_URL="https://ping.invalid/0123",
         NUMERAI_LOG_FORMAT="json",
         NUMERAI_LOG_LEVEL="DEBUG",
     )
@@ -84,7 +90,9 @@ def test_every_variable_is_read() -> None:
     del fields["public_id"], fields["secret_key"]
     assert list(fields.values()) == [
         *(Path("/m"), "/m/a.yaml", True, Path("/d"), Path("/r"), "http://127.0.0.1:8080/graphql"),
-        *(5400.0, "submit", 3, 90.0, 4 * 2**30, 0.0, 10800.0, True, "json", "debug", ()),
+        *(5400.0, "submit", 3, 90.0, 4 * 2**30, 0.0, 10800.0, True),
+        Secret("json://127.0.0.1/a, json://127.0.0.1/b"),
+        *("change", Secret("https://ping.invalid/0123"), "json", "debug", ()),
     ]
 
 
@@ -192,7 +200,7 @@ class TestSecrets:
             (b"", "is empty"),
             (b" \n", "is empty"),
             (b"\xff\xfe", "does not hold text"),
-            (b"x" * 5000, "is too large for an API token"),
+            (b"x" * 5000, "is too large for a secret"),
         ],
     )
     def test_a_file_without_a_token_is_a_fault(

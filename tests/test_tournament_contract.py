@@ -18,7 +18,7 @@ from job.errors import (
 )
 from job.round_state import Fresh, Lacking, current_round, find_upload, freshness, upload_name
 from job.tournament import NUMBERS, Receipt, Round, Slot, Ticket
-from tests.clock import FakeClock
+from tests.clock import NOON, FakeClock
 from tests.worlds import BAD_CSV, BoxWorld, FakeWorld, World, written
 
 Upload = Callable[..., tuple[Ticket, Receipt]]
@@ -70,6 +70,21 @@ def read(world: World, *, offset: int = 0, etag: str | None = None) -> tuple[int
     with source.open(offset=offset, etag=etag) as body:
         assert body.etag is not None
         return body.start, body.etag, b"".join(body.chunks)
+
+
+def test_the_history_has_former_rounds_with_their_times(world: World, upload: Upload) -> None:
+    upload()
+    first = round_of(world)
+    world.clock.move(86_400.0)
+    second = world.turn()
+    history = world.numerai.account_history([world.tournament], last=5)
+    rounds = {round_.number: round_ for round_ in history.rounds[world.tournament]}
+    assert rounds[first.number].close_staking_time == first.close_staking_time
+    assert second in rounds
+    slot = history.slot(tournament=world.tournament, name="mallard")
+    assert slot is not None
+    row = next(row for row in slot.recent if row.round_number == first.number)
+    assert (row.status, row.timestamp) == ("on-time", NOON)
 
 
 def test_one_question_tells_the_models_and_the_open_rounds(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from job.artifacts import Artifact
@@ -26,9 +27,10 @@ from job.logs import hide
 from job.manifest import Manifest
 from job.model_spec import ModelSpec
 from job.models_root import ModelsRoot
+from job.notices.report import report
 from job.objects import PUSH
 from job.output import say
-from job.settings import Settings
+from job.settings import Settings, notices_of
 from job.storage_secrets import storage_secrets
 from job.tournament import Tournament
 from job.trial.bench import Bench
@@ -39,19 +41,22 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Prints the report, line by line as it is found; the exit code is that of the gravest
     fault.
     """
-    findings = []
-    for finding in _findings(environ, deep=args.deep):
-        say(f"{finding.kind:<8} {finding.text}")
-        findings.append(finding)
-    faults, warnings = (sum(f.kind == kind for f in findings) for kind in ("fault", "warning"))
-    say(f"\nfaults: {faults}, warnings: {warnings}")
+    findings: list[Finding] = []
+    with report(environ, findings) if args.notify else nullcontext():
+        for finding in _findings(environ, args):
+            say(f"{finding.kind:<8} {finding.text}")
+            findings.append(finding)
+        faults, warnings = (sum(f.kind == kind for f in findings) for kind in ("fault", "warning"))
+        say(f"\nfaults: {faults}, warnings: {warnings}")
     return exit_code(findings)
 
 
-def _findings(environ: Mapping[str, str], *, deep: bool) -> Iterator[Finding]:
+def _findings(environ: Mapping[str, str], args: Namespace) -> Iterator[Finding]:
     hide(storage_secrets(environ))
     settings, faults = _settings(environ)
     yield from faults
+    if args.notify and not notices_of(environ)[0]:
+        yield warning("--notify: NUMERAI_NOTIFY names nobody to tell")
     if settings is None:
         return
     clock = Clock()
@@ -62,7 +67,7 @@ def _findings(environ: Mapping[str, str], *, deep: bool) -> Iterator[Finding]:
         root, manifest = found
         start_logging(settings, environ, secrets_of(manifest, environ))
         bench = Bench.of(settings, manifest, root, environ)
-        yield from _models(root, manifest, environ, bench if deep else None)
+        yield from _models(root, manifest, environ, bench if args.deep else None)
     models = _enabled(None if found is None else found[1])
     if settings.public_id and settings.secret_key:
         yield from _numerai(connect(settings, clock), models)

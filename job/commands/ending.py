@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from job.errors import Exit, JobError, StoppedError, UnavailableError
 from job.logs import redacted
+from job.notices.reporter import Reporter
 from job.outcomes import unfinished
 from job.output import say
 from job.record import SUFFIX, Outcome, RunRecord
@@ -19,7 +19,7 @@ from job.report import headline, outcome_word, summary
 from job.run import Job, run
 from job.run_log import SUFFIX as LOG_SUFFIX
 from job.run_log import LogWriter, RunLog
-from job.supervise import in_time, supervise
+from job.supervise import done_in_time, in_time, supervise
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +30,13 @@ LOG_SECONDS = 10.0
 """What the last lines of the log get to be put beside the record."""
 
 
-def run_with_log(job: Job, lines: RunLog, *, as_json: bool) -> Exit:
+def run_with_log(job: Job, reporter: Reporter, lines: RunLog, *, as_json: bool) -> Exit:
     """The same with a copy of what the run says beside its record, summary and error included."""
     name = job.record.name.removesuffix(SUFFIX) + LOG_SUFFIX
     writer = LogWriter(lines, job.runs, name)
     writer.start()
     try:
-        return run_to_its_end(job, as_json=as_json, told=lines.add)
+        return run_to_its_end(job, reporter, as_json=as_json, told=lines.add)
     except JobError as error:
         lines.add(redacted("\n".join(["error: " + error.lines()[0], *error.lines()[1:]])))
         raise
@@ -45,16 +45,21 @@ def run_with_log(job: Job, lines: RunLog, *, as_json: bool) -> Exit:
 
 
 def run_to_its_end(
-    job: Job, *, as_json: bool, told: Callable[[str], None] = lambda _: None
+    job: Job, reporter: Reporter, *, as_json: bool, told: Callable[[str], None] = lambda _: None
 ) -> Exit:
-    """Runs, records and sums up.
+    """Runs, records, sums up and tells whoever wants to know.
 
     Args:
-        told: gets the summary, too.
+        told: gets what is said, too.
     """
     error: Exception | None = None
     try:
-        code = supervise(lambda: run(job), clock=job.clock, timeout=job.settings.run_timeout)
+        code = supervise(
+            lambda: run(job),
+            clock=job.clock,
+            timeout=job.settings.run_timeout,
+            afterwards=reporter.afterwards,
+        )
     except JobError as raised:
         error, code = raised, raised.exit_code
     except Exception as raised:
@@ -63,9 +68,14 @@ def run_to_its_end(
     recorded = _recorded(job, code, error)
     if not recorded and code in OUTRANKED_BY_THE_DISK:
         code = Exit.UNAVAILABLE
-    text = as_line(job.record) if as_json else _text(job, code)
-    say(text)
-    told(redacted(text))
+    text = _text(job, code)
+    if not as_json:
+        say(text)
+        told(redacted(text))
+    reporter.end(code, error, record=job.record, manifest=job.manifest, text=text)
+    if as_json:
+        say(line := as_line(job.record))
+        told(redacted(line))
     if job.settings.exit_zero and recorded:
         code = Exit.OK
     if isinstance(error, JobError):
@@ -81,11 +91,9 @@ def _recorded(job: Job, code: Exit, error: Exception | None) -> bool:
     if job.clock.stopping is None:
         return _end_record(job, code, error)
     ended: list[bool] = []
-    ending = threading.Thread(
-        target=lambda: ended.append(_end_record(job, code, error)), name="record", daemon=True
+    done_in_time(
+        lambda: ended.append(_end_record(job, code, error)), clock=job.clock, seconds=RECORD_SECONDS
     )
-    ending.start()
-    ending.join(in_time(job.clock, RECORD_SECONDS))
     if not ended:
         log.error("the run record could not be written in time")
     return ended == [True]

@@ -13,6 +13,7 @@ from job.errors import UsageError
 from job.logs import Redactor, hide, start_log
 from job.manifest import Manifest
 from job.models_root import LocalRoot, ModelsRoot
+from job.notices.urls import secret_parts
 from job.settings import Settings, manifest_place_of
 from job.storage_secrets import storage_secrets
 
@@ -103,11 +104,16 @@ def start_logging(
     """Starts the log as the settings say, and gives what takes the secrets out of a text: the API
     token, what opens a storage account, and further ones.
     """
-    token = (settings.public_id.reveal(), settings.secret_key.reveal())
+    own = (settings.public_id.reveal(), settings.secret_key.reveal())
+    receivers = [
+        part
+        for address in (settings.notify, settings.ping_url)
+        for part in secret_parts(address.reveal())
+    ]
     redact = start_log(
         format=settings.log_format,
         level=settings.log_level,
-        secrets=[*token, *storage_secrets(environ), *secrets],
+        secrets=[*own, *receivers, *storage_secrets(environ), *secrets],
         also=also,
     )
     for warning in settings.warnings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from job.blob_url import Location
@@ -16,6 +16,7 @@ from job.record import SUFFIX, RunRecord
 from job.report import WORDS
 from job.run_log import SUFFIX as LOG_SUFFIX
 from job.settings import runs_dir_of
+from job.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -23,22 +24,31 @@ PATIENCE_SECONDS = 60.0
 """For the record alone; the settings' own patience may be what is wrong with them."""
 
 
-def leave_refusal(error: JobError, environ: Mapping[str, str], clock: Clock) -> RunRecord | None:
-    """Leaves the record, where there is a place for it; None where it could not be written."""
+def leave_refusal(
+    error: JobError,
+    environ: Mapping[str, str],
+    clock: Clock,
+    *,
+    look_back: Callable[[Store], None],
+) -> RunRecord | None:
+    """Leaves the record, where there is a place for it; None where it could not be written.
+
+    Args:
+        look_back: is given that place before there is a record of this run in it.
+    """
     location = runs_dir_of(environ)
     if location is None:
         return None
     try:
-        return _refused(location, error, environ, clock)
+        runs = open_store(location, environ, clock=clock, patience=PATIENCE_SECONDS)
+        look_back(runs)
+        return _refused(location, runs, error, clock)
     except JobError as problem:
         log.debug("no run record: %s", problem)
         return None
 
 
-def _refused(
-    location: Location, error: JobError, environ: Mapping[str, str], clock: Clock
-) -> RunRecord:
-    runs = open_store(location, environ, clock=clock, patience=PATIENCE_SECONDS)
+def _refused(location: Location, runs: Store, error: JobError, clock: Clock) -> RunRecord:
     record = RunRecord(runs, started=clock.now(), redact=redacted, live_data=live_data(runs))
     record.end(
         outcome=WORDS[error.exit_code],

@@ -17,6 +17,8 @@ from job.errors import Exit, JobError, UnavailableError, UsageError
 from job.logs import redacted
 from job.manifest import Manifest
 from job.models_root import ModelsRoot
+from job.notices.receivers import Receivers
+from job.notices.reporter import AT_MOST_SECONDS, Reporter
 from job.output import say
 from job.past_records import live_data
 from job.plan import Wishes
@@ -50,14 +52,23 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     shield()
     patience = settings.retry_patience
     runs = open_store(settings.runs_dir, environ, clock=clock, patience=patience)
-    with runs.lock(clock.now().isoformat(timespec="seconds")) as holder:
+    reporter = _reporter(Receivers.of(settings), args, clock, settings.run_timeout)
+    since = clock.now().isoformat(timespec="seconds")
+    with reporter.telling(), runs.lock(since) as holder:
         if holder is not None:
             _say_held(f"{holder.text} holds the lock of {runs.shown}", as_json=args.json)
             return Exit.OK
+        reporter.look_back(runs)
         job = _job(args, environ, settings, models, manifest, runs, clock)
+        reporter.begin(runs, job.record)
         if isinstance(settings.runs_dir, Path):
-            return run_to_its_end(job, as_json=args.json)
-        return run_with_log(job, lines, as_json=args.json)
+            return run_to_its_end(job, reporter, as_json=args.json)
+        return run_with_log(job, reporter, lines, as_json=args.json)
+
+
+def _reporter(receivers: Receivers, args: Namespace, clock: Clock, ends_within: float) -> Reporter:
+    concerned = receivers.for_run(dry_run=args.dry_run, partly=bool(args.only))
+    return Reporter(concerned, clock, ends_within=ends_within)
 
 
 def _job(
@@ -122,7 +133,9 @@ def _leave_refusal(
     error: JobError, args: Namespace, environ: Mapping[str, str], clock: Clock
 ) -> None:
     """Leaves and shows the record of a run that was refused, where there is a place for it."""
-    record = leave_refusal(error, environ, clock)
+    reporter = _reporter(Receivers.of_refused(environ), args, clock, AT_MOST_SECONDS)
+    record = leave_refusal(error, environ, clock, look_back=reporter.look_back)
+    reporter.end(error.exit_code, error, record=record)
     if record is None:
         return
     if args.json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from job.errors import (
     NotReadyError,
@@ -45,13 +46,30 @@ class Numerai(Client):
             f"{alias}: rounds(tournament: {NUMBERS[name]}, status: OPEN) {queries.ROUND}"
             for alias, name in aliases.items()
         )
-        data = self.ask(f"query {{ account {{ {queries.MODELS} }} {wanted} }}")
+        data = self._ask_account(queries.MODELS, wanted)
+        return answers.account_state(data, aliases)
+
+    def account_history(self, tournaments: Sequence[str], *, last: int) -> AccountState:
+        """All models with what became of each in the last rounds, and those rounds, in one request.
+
+        Numerai lists rounds newest first; should it ever not, their times are what is missing.
+        """
+        aliases = {f"rounds_{name}": name for name in tournaments}
+        wanted = "\n".join(
+            f"{alias}: rounds(tournament: {NUMBERS[name]}, limit: {last + 1}) {queries.ROUND}"
+            for alias, name in aliases.items()
+        )
+        return answers.account_history(self._ask_account(queries.history(last), wanted), aliases)
+
+    def _ask_account(self, fields: str, wanted: str) -> dict[str, Any]:
+        """The answer to one question about the account; raises `TokenError` where there is none."""
+        data = self.ask(f"query {{ account {{ {fields} }} {wanted} }}")
         if "account" in data and data["account"] is None:
             raise TokenError(
                 "Numerai answered without an account: it does not know the API token",
                 hint="check NUMERAI_PUBLIC_ID and NUMERAI_SECRET_KEY",
             )
-        return answers.account_state(data, aliases)
+        return data
 
     def open_rounds(self, tournament: str) -> tuple[Round, ...]:
         """The rounds that take submissions now, late ones included."""

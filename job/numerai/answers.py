@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from job.errors import TokenError, UnavailableError
+from job.errors import ApiChangedError, TokenError, UnavailableError
 from job.tournament import NUMBERS, AccountState, Round, Slot, Submission, TokenInfo
 
 Json = Any
@@ -27,6 +27,18 @@ def account_state(data: Mapping[str, Json], tournaments: Mapping[str, str]) -> A
             slots=tuple(slot for slot in slots if slot is not None),
             rounds={name: rounds(data[alias], name) for alias, name in tournaments.items()},
         )
+
+
+def account_history(data: Mapping[str, Json], tournaments: Mapping[str, str]) -> AccountState:
+    """The same for the history query, where a round without times is left out and not a fault."""
+    with _understood("the past rounds"):
+        known = {alias: [*filter(_has_times, data[alias] or ())] for alias in tournaments}
+    return account_state({**data, **known}, tournaments)
+
+
+def _has_times(row: Mapping[str, Json] | None) -> bool:
+    times = () if row is None else (row.get("openTime"), row.get("closeStakingTime"))
+    return bool(times) and None not in times
 
 
 def rounds(rows: Json, tournament: str) -> tuple[Round, ...]:
@@ -93,6 +105,8 @@ def _recent(row: Mapping[str, Json]) -> Submission:
         round_number=int(row["roundNumber"]),
         status=row["status"],
         timestamp=None if stamp is None else _time(stamp),
+        opened_on=_day(row.get("roundOpen")),
+        deadline_on=_day(row.get("roundCloseStaking")),
     )
 
 
@@ -112,12 +126,18 @@ def _time(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text[:10])
+
+
 @contextmanager
 def _understood(what: str) -> Iterator[None]:
     """Turns a hole in an answer into one `UnavailableError` that names what could not be read."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except KeyError as error:
+        raise ApiChangedError(f"field {error.args[0]} is missing in {what}") from error
+    except (TypeError, ValueError, AttributeError) as error:
         raise UnavailableError(
             f"cannot understand what Numerai answered about {what}",
             f"{type(error).__name__}: {error}",

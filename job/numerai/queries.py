@@ -13,6 +13,17 @@ MODELS = f"""
     latestSubmissionV2 {VERDICT}
     latestSignalsSubmissionV2 {VERDICT}
   }}"""
+_HISTORY = f"""
+  username
+  models {{
+    id name tournament archived submissionWebhook
+    computePickleUpload {{ id filename }}
+    latestSubmissions(latestNRounds: LAST) {{
+      id filename roundNumber roundOpen roundCloseStaking status timestamp
+    }}
+    latestSubmissionV2 {VERDICT}
+    latestSignalsSubmissionV2 {VERDICT}
+  }}"""
 _TICKET = f"""
 query($filename: String!, $tournament: Int!, $modelId: ID) {{
   ticket: FIELD(filename: $filename, tournament: $tournament, modelId: $modelId) {{
@@ -40,6 +51,11 @@ WEBHOOK = """
 mutation($modelId: String, $url: String) {
   setSubmissionWebhook(modelId: $modelId, newSubmissionWebhook: $url)
 }"""
+
+
+def history(last: int) -> str:
+    """The account's models with what became of each in the last rounds."""
+    return _HISTORY.replace("LAST", str(last))
 
 
 def ticket(tournament: str) -> str:

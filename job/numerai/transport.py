@@ -103,6 +103,11 @@ class Transport:
         """
         return self._whole("POST", url, check=check, json=body, headers=headers)
 
+    def post_text(self, url: str, text: bytes) -> Answer:
+        """POSTs UTF-8 text and gives the answer whatever its status; redirects are not followed."""
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        return self._whole("POST", url, data=text, headers=headers)
+
     def put(self, url: str, file: Path) -> Answer:
         """PUTs a file's bytes and gives the answer whatever its status."""
         with disk_errors(f"cannot read {file}"):

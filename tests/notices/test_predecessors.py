@@ -1,0 +1,120 @@
+"""The dead of whom nobody has heard, as the records have them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from job.errors import Exit
+from job.notices.predecessors import look_back, mark_reported
+from job.record import RunRecord
+from job.store import Folder
+from tests.builders import begun
+from tests.clock import NOON
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def ended(record: RunRecord, code: Exit = Exit.OK, *, sent: bool | None = None) -> RunRecord:
+    if sent is not None:
+        record.notices = [{"to": "json", "about": "outcome", "sent": sent, "error": ""}]
+    record.end(outcome="ok", exit_code=code, message="", now=NOON)
+    return record
+
+
+def names(runs: Folder) -> list[str]:
+    return [str(dead.record["run"]) for dead in look_back(runs).dead]
+
+
+def run_of(record: RunRecord) -> str:
+    return record.name.partition(".")[0]
+
+
+def test_without_records_there_is_nothing_to_tell(runs: Folder) -> None:
+    before = look_back(runs)
+    assert (before.failing, before.dead, before.rounds) == ((), (), {})
+
+
+def test_a_record_left_at_running_is_that_of_a_dead_run(runs: Folder) -> None:
+    record = begun(runs, number=1400)
+    (dead,) = look_back(runs).dead
+    assert dead.record["run"] == run_of(record)
+    assert dead.began == record.started
+    assert dead.unfinished == ("mallard",)
+    assert dead.rounds["classic"].number == 1400
+
+
+def test_one_that_ended_is_not(runs: Folder) -> None:
+    ended(begun(runs))
+    assert names(runs) == []
+
+
+def test_the_dead_are_told_in_the_order_in_which_they_died(runs: Folder) -> None:
+    records = [begun(runs, minutes=minutes) for minutes in (0, 1, 2)]
+    assert names(runs) == [run_of(record) for record in records]
+
+
+def test_one_is_told_of_once(runs: Folder) -> None:
+    first, second = begun(runs, minutes=0), begun(runs, minutes=1)
+    before = json.loads(runs.read(first.name) or b"")
+    mark_reported(runs, look_back(runs).dead[0], at=NOON)
+    assert names(runs) == [run_of(second)]
+    now = json.loads(runs.read(first.name) or b"")
+    assert now.pop("reported_at") == "2026-11-03T12:10:00+00:00"
+    assert now == before
+
+
+def test_a_run_that_ended_has_told_of_those_before_it(runs: Folder) -> None:
+    begun(runs, minutes=0)
+    ended(begun(runs, minutes=1), sent=True)
+    assert names(runs) == []
+
+
+@pytest.mark.parametrize("why", ["refused", "not taken"])
+def test_one_that_could_not_tell_leaves_it_to_the_next(runs: Folder, why: str) -> None:
+    dead = begun(runs, minutes=0)
+    record = begun(runs, minutes=1)
+    ended(record, Exit.USAGE) if why == "refused" else ended(record, sent=False)
+    assert names(runs) == [run_of(dead)]
+
+
+def test_what_was_told_comes_from_the_newest_record(runs: Folder) -> None:
+    old, new = begun(runs, minutes=0), begun(runs, minutes=1)
+    old.failing, new.failing = ["classic/teal 1399 missed"], ["classic/teal 1400 failing"]
+    ended(old)
+    ended(new)
+    assert look_back(runs).failing == ("classic/teal 1400 failing",)
+    assert look_back(runs).rounds["classic"].number == 1400
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"started_at": "soon"},
+        {"started_at": None},
+        {"run": 3},
+        {"rounds": {"classic": {"number": "many"}}},
+        {"rounds": None},
+        {"failing": "teal"},
+        {"notices": 5},
+    ],
+)
+def test_a_record_that_makes_no_sense_does_no_harm(runs: Folder, change: dict[str, object]) -> None:
+    record = begun(runs)
+    runs.write(record.name, json.dumps(record.as_dict() | change).encode())
+    before = look_back(runs)
+    assert before.failing == ()
+    assert len(before.dead) <= 1
+
+
+def test_records_that_cannot_be_read_are_no_reason_not_to_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "20261103T121000-0.run.json").mkdir()
+    assert look_back(Folder(tmp_path)).dead == ()
+    assert "no run record can be read" in caplog.text
