@@ -81,6 +81,11 @@ REMOVALS = (
         "sklearn.datasets loads them for tutorials",
         ("sklearn/datasets/data", "sklearn/datasets/images", "sklearn/datasets/descr"),
     ),
+    Removal(  # 1.0
+        "Apprise's pictures and translations",
+        "for notifications of a desktop, and for its own command line in other languages",
+        ("apprise/assets", "apprise/i18n"),
+    ),
     Removal(  # 0.1
         "Azure's clients for asyncio",
         "they need aiohttp; the job's one is the client that blocks",
