@@ -201,8 +201,8 @@ VARIABLES: Final = (
     Variable(
         "NUMERAI_EXIT_ZERO",
         parse_flag,
-        "`true`: exit 0 whatever the outcome, provided a run record could be written; for "
-        "platforms that restart on non-zero",
+        "`true`: `run`, provided that its record could be written, and `check` exit 0 whatever the "
+        "outcome; for platforms that restart on non-zero",
         default="false",
     ),
     Variable(

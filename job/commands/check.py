@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -30,17 +31,34 @@ from job.models_root import ModelsRoot
 from job.notices.report import report
 from job.objects import PUSH
 from job.output import say
-from job.settings import Settings, notices_of
+from job.settings import Settings, notices_of, wants_exit_zero
 from job.storage_secrets import storage_secrets
 from job.tournament import Tournament
 from job.trial.bench import Bench
 from job.trial.findings import runtime_findings, trial_findings
 
+log = logging.getLogger(__name__)
+
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
-    """Prints the report, line by line as it is found; the exit code is that of the gravest
-    fault.
+    """Prints the report, line by line as it is found; the exit code is that of the gravest fault,
+    or 0 where the platform would start again what ends otherwise, and so tell everything again.
     """
+    exit_zero = wants_exit_zero(environ)
+    try:
+        code = _checked(args, environ)
+    except JobError as error:
+        error.exit_code = Exit.OK if exit_zero else error.exit_code
+        raise
+    except Exception:
+        if not exit_zero:
+            raise
+        log.exception("unforeseen error")
+        return Exit.OK
+    return Exit.OK if exit_zero else code
+
+
+def _checked(args: Namespace, environ: Mapping[str, str]) -> Exit:
     findings: list[Finding] = []
     with report(environ, findings) if args.notify else nullcontext():
         for finding in _findings(environ, args):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -427,6 +428,23 @@ def test_a_check_tells_of_a_revoked_key_and_of_what_keeps_it_from_checking(
     (message,) = receiver.messages
     words = {"token": "API token", "settings": "NUMERAI_WORKERS", "manifest": "NUMERAI_MANIFEST"}
     assert words[what] in message["message"]
+
+
+@pytest.mark.parametrize("what", ["artifact", "token", "settings"])
+def test_a_check_that_must_not_be_started_again_ends_with_0_and_tells_once(
+    home: Home, receiver: Receiver, what: str
+) -> None:
+    home.add("gone" if what == "artifact" else "teal", None if what == "artifact" else good())
+    env = told(receiver, NUMERAI_EXIT_ZERO="true")
+    if what == "token":
+        env["NUMERAI_SECRET_KEY"] = "revoked"
+    elif what == "settings":
+        env |= {"NUMERAI_WORKERS": "many"}
+    for flags in ([], ["--notify"]):
+        ended = home.run("check", *flags, **env)
+        assert ended.code == 0
+        assert re.search("^faults: [1-9]", ended.out, flags=re.MULTILINE)
+    assert len(receiver.messages) == 1
 
 
 def test_a_check_whose_message_is_not_taken_is_a_check_all_the_same(
