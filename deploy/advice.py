@@ -61,6 +61,8 @@ def _about_triggers(settings: DeploySettings) -> Iterator[str]:
     if not settings.starts:
         looking = "; a check submits nothing" if settings.checks else ""
         yield f"triggers: nothing starts the job but `run` and whoever starts it by hand{looking}"
+    if settings.checks and "NUMERAI_NOTIFY" not in settings.secrets:
+        yield "triggers: a check tells nobody of what it finds; name NUMERAI_NOTIFY under `secrets`"
     waits = {trigger.wait for trigger in settings.starts} - {0.0}
     if len(waits) > 1:
         yield (

@@ -29,8 +29,9 @@ BY_DEPLOY: Final = {
 IN_NO_FILE: Final = (
     "is a secret and belongs in no file; set it in the environment, or wait to be asked"
 )
-ELSEWHERE: Final = (*BY_DEPLOY, *TOKEN, *(f"{name}_FILE" for name in TOKEN))
 _TABLE: Final = {variable.name: variable for variable in VARIABLES}
+PATHS: Final = {variable.names[1]: variable.name for variable in VARIABLES if variable.secret}
+"""What each variable is that gives a path to read another one's secret from."""
 
 
 def consistency_faults(document: Document) -> Iterator[Fault]:
@@ -70,8 +71,10 @@ def _setting_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:
 def _check_setting(name: str, value: object, wait: float) -> None:
     if name in BY_DEPLOY:
         raise ValueError(f"is set by the deployment: it {BY_DEPLOY[name]}")
-    if name in ELSEWHERE:
+    if name in TOKEN:
         raise ValueError(IN_NO_FILE)
+    if name in PATHS:
+        raise ValueError(_path_fault(name))
     variable = _TABLE.get(name)
     if variable is None:
         known = [known for known in _TABLE if known not in BY_DEPLOY]
@@ -120,21 +123,33 @@ def _entries(whole: dict[str, Any]) -> list[Any]:
 
 
 def _secret_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:
-    settings, secrets = whole.get("settings"), whole.get("secrets")
+    given, secrets = whole.get("settings"), whole.get("secrets")
+    settings = given if isinstance(given, dict) else {}
     for number, name in enumerate(secrets if isinstance(secrets, list) else ()):
-        if not isinstance(name, str):
-            continue
-        place: Place = ("secrets", number)
-        if name in TOKEN:
-            yield place, f"{name} is always passed; leave it out"
-        elif name in ELSEWHERE:
-            yield place, f"{name} {BY_DEPLOY.get(name, 'names no file in the container')}"
-        elif name == "NUMERAI_WAIT":
-            yield place, f"{name} is the longest `wait` of the triggers; leave it out"
-        elif name.startswith("NUMERAI_") and name not in _TABLE:
-            yield place, f"{shown(name)} is none of the job's variables{perhaps(name, _TABLE)}"
-        elif isinstance(settings, dict) and name in settings:
-            yield place, f"{name} is under `settings` as well"
+        fault = _secret_fault(name, settings) if isinstance(name, str) else ""
+        if fault:
+            yield ("secrets", number), fault
+
+
+def _secret_fault(name: str, settings: dict[str, Any]) -> str:
+    """What is wrong with a name; empty for nothing."""
+    if name in TOKEN:
+        return f"{name} is always passed; leave it out"
+    if name in BY_DEPLOY:
+        return f"{name} {BY_DEPLOY[name]}"
+    if name in PATHS:
+        return f"{name} {_path_fault(name)}"
+    if name == "NUMERAI_WAIT":
+        return f"{name} is the longest `wait` of the triggers; leave it out"
+    if name.startswith("NUMERAI_") and name not in _TABLE:
+        return f"{shown(name)} is none of the job's variables{perhaps(name, _TABLE)}"
+    return f"{name} is under `settings` as well" if name in settings else ""
+
+
+def _path_fault(name: str) -> str:
+    given = PATHS[name]
+    named = "" if given in TOKEN else f"name {given} under `secrets`, and "
+    return f"names no file in the container; {named}set it in the environment of `apply`"
 
 
 def _trigger_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:

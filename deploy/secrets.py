@@ -12,6 +12,7 @@ from typing import Final
 
 from deploy.settings import TOKEN, DeploySettings
 from job.errors import UsageError
+from job.notices.urls import EXTRA, parse_notify, parse_ping_url
 from job.secret import Secret, parse_secret, read_secret
 
 Secrets = Mapping[str, Secret]
@@ -84,4 +85,21 @@ def _from_file(name: str, path: str) -> str:
 
 
 def _secret(name: str, text: str) -> Secret:
-    return parse_secret(text) if name in TOKEN else Secret(text)
+    return _PARSERS.get(name, Secret)(text)
+
+
+def _receivers(text: str) -> Secret:
+    """Apprise's URLs, looked at as far as this machine can: without Apprise, the job does it."""
+    try:
+        return parse_notify(text)
+    except ValueError as error:
+        if str(error) != EXTRA:
+            raise
+        return Secret(text)
+
+
+_PARSERS: Final[Mapping[str, Callable[[str], Secret]]] = {
+    **dict.fromkeys(TOKEN, parse_secret),
+    "NUMERAI_NOTIFY": _receivers,
+    "NUMERAI_PING_URL": parse_ping_url,
+}

@@ -24,6 +24,7 @@ from job.clock import Clock
 from job.connect import open_store
 from job.errors import Exit, StoppedError, UnavailableError, UsageError
 from job.logs import redacted, start_log
+from job.notices.urls import secret_parts
 from job.output import say
 from job.secret import Secret
 from job.storage_secrets import storage_secrets
@@ -144,7 +145,9 @@ def begin(args: Namespace, environ: Mapping[str, str]) -> Session:
 
 def start(secrets: Iterable[Secret], environ: Mapping[str, str]) -> None:
     """Starts the log; it shows none of these, nor what opens a storage account."""
-    hidden = {secret.reveal() for secret in secrets} | storage_secrets(environ)
+    given = {secret.reveal() for secret in secrets}
+    parts = {part for text in given if "://" in text for part in secret_parts(text)}
+    hidden = given | parts | storage_secrets(environ)
     start_log(format="text", level="info", secrets=hidden)
     logging.getLogger("deploy").setLevel(logging.INFO)
     # What they warn of comes as an error as well, in words that say what to do.

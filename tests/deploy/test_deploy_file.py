@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import time
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy import consistency
 from deploy.loading import EXAMPLE, load_settings, parse_settings
 from deploy.schema import Registry, Schema, Storage, Trigger
 from deploy.settings import DeploySettings
@@ -32,7 +30,13 @@ SETTABLE = {
     "NUMERAI_LOG_FORMAT": "json",
     "NUMERAI_LOG_LEVEL": "debug",
     "NUMERAI_ALLOW_UNPINNED": True,
+    "NUMERAI_NOTIFY_ON": "change",
 }
+SECRET = {
+    "NUMERAI_NOTIFY": f"json://drake:{HUSH}x@127.0.0.1:1/",
+    "NUMERAI_PING_URL": f"https://hc-ping.com/{HUSH}x",
+}
+"""Those that may be named under `secrets`."""
 BY_DEPLOY = {
     "NUMERAI_PUBLIC_ID",
     "NUMERAI_SECRET_KEY",
@@ -61,9 +65,17 @@ def fault_of(**changes: object) -> str:
 class TestExample:
     def test_is_valid_and_says_where_it_is_not_pinned(self) -> None:
         found = load_settings(EXAMPLE)
-        assert [warning.partition(":")[0] for warning in found.warnings] == ["image"]
-        assert found.triggers[1:] == (Schedule(("Sun",), (time(9),)), Webhook())
+        assert [warning.partition(":")[0] for warning in found.warnings] == ["image", "triggers"]
+        assert found.starts[1:] == (Schedule(("Sun",), (time(9),)), Webhook())
+        assert found.checks == (Schedule(("Tue", "Wed", "Thu", "Fri", "Sat"), (time(6),)),)
         assert found.storage.create
+        assert found.secrets == ()
+
+    def test_is_valid_with_what_is_commented_out_among_the_secrets(self) -> None:
+        text = EXAMPLE.read_text(encoding="utf-8").replace("  # - ", "  - ")
+        found = parse_settings(text, source="example.yaml")
+        assert found.secrets == ("NUMERAI_NOTIFY", "NUMERAI_PING_URL", "MY_DATA_KEY")
+        assert [warning.partition(":")[0] for warning in found.warnings] == ["image"]
 
     def test_shows_every_key(self) -> None:
         text = EXAMPLE.read_text(encoding="utf-8")
@@ -142,7 +154,8 @@ def test_what_is_commented_out_is_empty() -> None:
 
 class TestJobVariables:
     def test_all_of_the_table_are_taken_or_refused_knowingly(self) -> None:
-        assert set(SETTABLE) | BY_DEPLOY == {variable.name for variable in VARIABLES}
+        known = {variable.name for variable in VARIABLES}
+        assert set(SETTABLE) | set(SECRET) | BY_DEPLOY == known
 
     @pytest.mark.parametrize(("name", "value"), SETTABLE.items())
     def test_can_be_set(self, name: str, value: object) -> None:
@@ -197,14 +210,25 @@ class TestJobVariables:
     def test_that_are_wrong_are_refused(self, given: dict[str, object], fault: str) -> None:
         assert fault_of(settings=given).startswith(f"settings.{fault}")
 
-    def test_what_is_secret_goes_under_secrets(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        told = replace(VARIABLES[-1], name="NUMERAI_TELL", secret=True)
-        monkeypatch.setitem(consistency._TABLE, "NUMERAI_TELL", told)
-        fault = fault_of(settings={"NUMERAI_TELL": HUSH})
-        assert fault == (
-            "settings.NUMERAI_TELL: is a secret and belongs in no file; name it under `secrets`, "
-            "and set it in the environment"
+    @pytest.mark.parametrize(("name", "value"), SECRET.items())
+    def test_what_is_secret_goes_under_secrets(self, name: str, value: str) -> None:
+        assert settings(secrets=[name]).all_secrets[2:] == (name,)
+        assert fault_of(settings={name: value}) == (
+            f"settings.{name}: is a secret and belongs in no file; name it under `secrets`, and "
+            "set it in the environment"
         )
+
+    @pytest.mark.parametrize("name", SECRET)
+    def test_the_path_to_a_secret_is_of_the_machine_that_deploys(self, name: str) -> None:
+        fault = (
+            f"names no file in the container; name {name} under `secrets`, and set it in the "
+            "environment of `apply`"
+        )
+        path = f"{name}_FILE"
+        assert fault_of(settings={path: f"/{HUSH}x"}) == f"settings.{path}: {fault}"
+        assert fault_of(secrets=[path]) == f"secrets[0]: {path} {fault}"
+        of_token = fault_of(settings={"NUMERAI_SECRET_KEY_FILE": f"/{HUSH}x"})
+        assert of_token.endswith("container; set it in the environment of `apply`")
 
     def test_a_url_with_a_signature_is_refused_unseen(self) -> None:
         fault = fault_of(settings={"NUMERAI_API_URL": f"https://x.example/?sig={HUSH}"})
@@ -504,12 +528,19 @@ class TestAdvice:
                 "triggers: 1 start in more than one entry, Tue 12:05 for one",
             ),
             (
-                {"triggers": [CHECK]},
+                {"triggers": [CHECK], "secrets": ["NUMERAI_NOTIFY"]},
                 "triggers: nothing starts the job but `run` and whoever starts it by hand; a check "
                 "submits nothing",
             ),
             (
-                {"triggers": [*FILE["triggers"], CHECK, {**CHECK, "days": ["Wed", "Thu"]}]},
+                {"triggers": [*FILE["triggers"], CHECK]},
+                "triggers: a check tells nobody of what it finds; name NUMERAI_NOTIFY under",
+            ),
+            (
+                {
+                    "triggers": [*FILE["triggers"], CHECK, {**CHECK, "days": ["Wed", "Thu"]}],
+                    "secrets": ["NUMERAI_NOTIFY"],
+                },
                 "triggers: 1 check in more than one entry, Wed 06:00 for one",
             ),
             (
