@@ -14,20 +14,6 @@ from job.record import SUFFIX, ModelResult, Outcome
 from job.store import Store
 
 LOOK_BACK: Final = 60
-ON_TIME: Final = (Outcome.SUBMITTED, Outcome.ALREADY_SUBMITTED)
-BEST_FIRST: Final = (
-    Outcome.SUBMITTED,
-    Outcome.SUBMITTED_LATE,
-    Outcome.ALREADY_SUBMITTED,
-    Outcome.UNPROVEN,
-    Outcome.PENDING,
-    Outcome.HELD_BACK,
-    Outcome.FAILED,
-    Outcome.MISSED,
-    Outcome.SKIPPED,
-    Outcome.DRY_RUN,
-)
-"""Of what several runs say of one model in one round, the first of these counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,20 +84,6 @@ def last_results(records: Sequence[Record]) -> list[tuple[Record, ModelResult]]:
         for result in record.results:
             found.setdefault(result.key, (record, result))
     return [found[key] for key in sorted(found)]
-
-
-def rounds_of(records: Iterable[Record], *, most: int) -> list[tuple[str, int, dict[str, Outcome]]]:
-    """Tournament, number, and the best outcome of each model, the newest rounds first."""
-    found: dict[tuple[str, int], dict[str, Outcome]] = {}
-    for record in records:
-        for result in record.results:
-            number = record.rounds.get(result.tournament)
-            if number is not None:
-                models = found.setdefault((result.tournament, number), {})
-                best = models.get(result.model, result.outcome)
-                models[result.model] = min(best, result.outcome, key=BEST_FIRST.index)
-    newest = sorted(found, key=lambda key: (key[1], key[0]), reverse=True)[:most]
-    return [(tournament, number, found[tournament, number]) for tournament, number in newest]
 
 
 def usual_minutes(records: Iterable[Record], *, acted: bool) -> float | None:

@@ -9,6 +9,8 @@ from deploy.triggers import Check, Grid, Schedule, Trigger, Webhook, grids
 
 TOKEN = ("NUMERAI_PUBLIC_ID", "NUMERAI_SECRET_KEY")
 """The secrets that every deployment has."""
+MANIFEST: Final = "models_manifest.yaml"
+"""The manifest's name, unless NUMERAI_MANIFEST gives it another."""
 CHECK_CPU: Final = 1
 CHECK_MEMORY: Final = 1
 """The smallest container that there is, in vCPU and GB: a check loads no model."""
@@ -58,6 +60,11 @@ class DeploySettings:
         can pass no variables.
         """
         return max((trigger.wait for trigger in self.starts), default=0.0)
+
+    @property
+    def manifest(self) -> str:
+        """The name of the current manifest in the models container."""
+        return dict(self.job).get("NUMERAI_MANIFEST") or MANIFEST
 
     @property
     def starts(self) -> tuple[Schedule | Webhook, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from deploy.settings import DeploySettings
+from deploy.settings import TOKEN, DeploySettings
 from job.clock import Clock
 from job.connect import connect
 from job.errors import UsageError
@@ -18,6 +18,7 @@ from job.secret import Secret
 from job.settings import Settings
 from job.tournament import Slot
 
+API_URL: Final = "NUMERAI_API_URL"
 TOURNAMENTS: Final = ("classic", "signals", "crypto")
 """Those of whose models the first is taken."""
 
@@ -29,10 +30,9 @@ def numerai_of(
     environ: Mapping[str, str],
 ) -> Numerai:
     """Numerai as the container asks it; nothing is sent yet."""
-    given = dict(settings.job)
-    url = given.get("NUMERAI_API_URL") or environ.get("NUMERAI_API_URL", "")
-    env = {name: secret.reveal() for name, secret in secrets.items()}
-    return connect(Settings.from_env({**env, "NUMERAI_API_URL": url}), clock)
+    env = {name: secrets[name].reveal() for name in (*TOKEN, API_URL) if name in secrets}
+    url = dict(settings.job).get(API_URL) or env.get(API_URL) or environ.get(API_URL, "")
+    return connect(Settings.from_env({**env, API_URL: url}), clock)
 
 
 @dataclass(frozen=True, slots=True)

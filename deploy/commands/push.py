@@ -12,11 +12,11 @@ from deploy.push import pack, prune, push, roll_back
 from deploy.push.surroundings import surroundings
 from deploy.secrets import secrets_in
 from deploy.session import Session, begin, start, tell
+from deploy.settings import MANIFEST
 from deploy.words import counted
 from job.errors import Exit, UsageError
 from job.manifest import find_manifest, load_manifest
 
-MANIFEST = "models_manifest.yaml"
 SHOWN = 20
 
 
@@ -27,11 +27,6 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     act = _roll_back if args.rollback else _prune if args.prune else _push
     act(args, session)
     return Exit.OK
-
-
-def _manifest_name(session: Session) -> str:
-    """The current manifest's name in the container."""
-    return dict(session.settings.job).get("NUMERAI_MANIFEST") or MANIFEST
 
 
 def _push(args: Namespace, session: Session) -> None:
@@ -50,7 +45,7 @@ def _push(args: Namespace, session: Session) -> None:
     pushed = push(
         shelf,
         parcel,
-        manifest=_manifest_name(session),
+        manifest=session.settings.manifest,
         clock=session.clock,
         dry_run=args.dry_run,
     )
@@ -72,14 +67,14 @@ def _push(args: Namespace, session: Session) -> None:
 
 
 def _roll_back(args: Namespace, session: Session) -> None:
-    name = _manifest_name(session)
+    name = session.settings.manifest
     rolled = roll_back(session.shelf(), manifest=name, clock=session.clock, dry_run=args.dry_run)
     verb = "would return" if args.dry_run else "returned"
     tell(f"{verb} from manifest {rolled.before} to {rolled.after}")
 
 
 def _prune(args: Namespace, session: Session) -> None:
-    name = _manifest_name(session)
+    name = session.settings.manifest
     pruned = prune(session.shelf(), manifest=name, clock=session.clock, dry_run=args.dry_run)
     verb = "would remove" if args.dry_run else "removed"
     files = counted(len(pruned.objects), "file")

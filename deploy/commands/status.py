@@ -1,9 +1,9 @@
-"""`status`: the last run, the next one, and how each model fared."""
+"""`status`: the last run, the next one, how each model fared, and how often rounds were met."""
 
 from __future__ import annotations
 
+import shutil
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -11,62 +11,66 @@ from tabulate import tabulate
 
 from deploy.instance import Instance
 from deploy.names import RUNS
-from deploy.records import Record, last_results, newest_records, rounds_of
+from deploy.on_time import OnTime, on_time_record
+from deploy.records import Record, last_results, newest_records
 from deploy.secrets import secrets_in
 from deploy.session import Session, begin, start, tell
 from deploy.triggers import next_start
 from deploy.words import duration
 from job.errors import Exit, JobError
-from job.record import Outcome
+from job.history import share_text
+from job.history.table import newest_rounds
 from job.report import headline
+from job.secret import Secret
 
 ROUNDS = 10
 HURRY = 60.0
 """Seconds spent on asking for the records; the rest of the status needs none."""
 WIDTH = 60
-WORDS = {
-    Outcome.SUBMITTED: "on time",
-    Outcome.SUBMITTED_LATE: "late",
-    Outcome.ALREADY_SUBMITTED: "submitted",
-}
 
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Prints what Azure and the run records say."""
     session = begin(args, environ)
-    start(secrets_in(session.settings, environ).values(), environ)
+    secrets = secrets_in(session.settings, environ)
+    start(secrets.values(), environ)
     instance = session.azure.groups.instance()
     tell(f"{session.settings.name} in {session.settings.resource_group}")
     if instance is None:
         tell("  container group  none; `python -m deploy apply` makes it")
         return Exit.OK
-    records, why = _records(session)
+    records, found, why = _witnesses(session, secrets)
     now = session.clock.now()
     for label, text in (
         ("container group", f"{instance.group or 'unknown'}; container {instance}"),
         ("last run", _last(records, why)),
         ("next start", _next(session, now)),
         ("next check", _next_check(session, now)),
+        ("rounds", _shares(found, why)),
     ):
-        if not text:
-            continue
-        tell(f"  {label:<16} {text}")
+        if text:
+            tell(f"  {label:<16} {text}")
     for line in _problem(instance, records):
         tell(line)
-    for table in (_models(records), _rounds(records)):
-        tell(f"\n{table}" if table else "")
+    for table in (_models(records), _rounds(found)):
+        if table:
+            tell(f"\n{table}")
     return Exit.OK
 
 
-def _records(session: Session) -> tuple[list[Record], str]:
-    """The newest records, or why there are none to be had."""
+def _witnesses(
+    session: Session, secrets: Mapping[str, Secret]
+) -> tuple[list[Record], OnTime | None, str]:
+    """The newest records and what became of past rounds, or why they are not to be had."""
+    records: list[Record] = []
     try:
         with session.hurried(HURRY) as hurried:
-            return newest_records(hurried.store(RUNS)), ""
+            records = newest_records(hurried.store(RUNS))
+            return records, on_time_record(hurried, secrets, records, last=ROUNDS), ""
     except JobError as error:
         if error.exit_code is Exit.TERMINATED:
             raise
-        return [], str(error)
+        return records, None, str(error)
 
 
 def _last(records: Sequence[Record], why: str) -> str:
@@ -119,12 +123,18 @@ def _models(records: Sequence[Record]) -> str:
     return tabulate(rows, headers=headers) if rows else ""
 
 
-def _rounds(records: Sequence[Record]) -> str:
-    rows = []
-    for tournament, number, models in rounds_of(records, most=ROUNDS):
-        counts = Counter(
-            WORDS.get(outcome, outcome.replace("_", " ")) for outcome in models.values()
-        )
-        told = ", ".join(f"{count} {word}" for word, count in counts.most_common())
-        rows.append((tournament, number, told))
-    return tabulate(rows, headers=("tournament", "round", "models")) if rows else ""
+def _shares(found: OnTime | None, why: str) -> str:
+    """How many rounds were met, and who says so."""
+    if found is None:
+        return f"unknown: {why}"
+    lines = [share_text(share) for share in found.history.shares]
+    if found.unasked:
+        lines.append(f"from the run records alone: {found.unasked}")
+    if found.history.records_passed_over:
+        lines.append(f"{found.history.records_passed_over} run records could not be understood")
+    return f"\n{'':<19}".join(lines)
+
+
+def _rounds(found: OnTime | None) -> str:
+    width = shutil.get_terminal_size((100, 24)).columns
+    return newest_rounds(found.history, width=width) if found else ""

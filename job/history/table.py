@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from textwrap import fill
 
 from job.history.grid import Grid, History, ModelRow
 from job.history.judging import Cell, State
 from job.history.rounds import PastRound
 from job.history.words import WORDS, cell_text, deadline_text, percent, share_text, span
+
+Column = tuple[str, list[str]]
+"""A heading, and a cell for each model."""
 
 NARROWEST = 80
 GAP = 2
@@ -40,30 +44,57 @@ def as_table(history: History, *, width: int) -> str:
     return "\n".join(parts)
 
 
+def newest_rounds(history: History, *, width: int) -> str:
+    """Of each grid the newest rounds, as many as fit into one part."""
+    width = max(width, NARROWEST)
+    shown = [_cut_to(grid, width) for grid in history.grids]
+    parts = ["\n".join(_grid(grid, width)) for grid in shown]
+    if any(grid.rounds for grid in shown):
+        parts.append(fill(LEGEND, width))
+    return "\n\n".join(parts)
+
+
+def _cut_to(grid: Grid, width: int) -> Grid:
+    columns = _columns(grid)
+    count = _fitting(columns, _room(_first(grid), width)) if columns else 0
+    rows = tuple(replace(row, cells=row.cells[:count]) for row in grid.rows)
+    return replace(grid, rounds=grid.rounds[:count], rows=rows)
+
+
 def _grid(grid: Grid, width: int) -> Iterator[str]:
     if not grid.rounds:
         yield f"{grid.tournament}: no round is known"
         return
     yield f"{grid.tournament}, last {len(grid.rounds)} rounds, newest first (deadlines in UTC)"
-    first = [("model", [_name(row) for row in grid.rows])]
-    for place, share in enumerate(grid.rows[0].shares):
-        shown = [percent(row.shares[place].share) for row in grid.rows]
-        first.append((f"{share.weeks} weeks", shown))
-    columns = [
-        (_heading(round_), [cell_text(row.cells[place]) for row in grid.rows])
-        for place, round_ in enumerate(grid.rounds)
-    ]
+    columns, first = _columns(grid), _first(grid)
     left = first
     while columns:
-        room = width - sum(_width(column) + GAP for column in left)
-        fitting = _fitting(columns, room)
+        fitting = _fitting(columns, _room(left, width))
         yield _text([*left, *columns[:fitting]], names=1)
         columns, left = columns[fitting:], first[:1]
         if columns:
             yield ""
 
 
-Column = tuple[str, list[str]]
+def _first(grid: Grid) -> list[Column]:
+    """The columns before those of the rounds."""
+    first = [("model", [_name(row) for row in grid.rows])]
+    for place, share in enumerate(grid.rows[0].shares):
+        shown = [percent(row.shares[place].share) for row in grid.rows]
+        first.append((f"{share.weeks} weeks", shown))
+    return first
+
+
+def _columns(grid: Grid) -> list[Column]:
+    return [
+        (_heading(round_), [cell_text(row.cells[place]) for row in grid.rows])
+        for place, round_ in enumerate(grid.rounds)
+    ]
+
+
+def _room(left: Sequence[Column], width: int) -> int:
+    """The columns of the terminal that are left for rounds."""
+    return width - sum(_width(column) + GAP for column in left)
 
 
 def _width(column: Column) -> int:

@@ -44,12 +44,13 @@ ALLOWED = {
     # What both sides have to say alike: variables, manifest, names of files, digests, records.
     *("job.settings", "job.variables", "job.units", "job.model_spec", "job.manifest"),
     *("job.artifacts", "job.objects", "job.sidecar", "job.tree", "job.record", "job.report"),
+    *("job.history", "job.notices.urls"),
     # Where things live, and how they are asked.
     *("job.store", "job.blob_url", "job.connect", "job.identity", "job.storage_secrets"),
     *("job.numerai.adapter", "job.tournament", "job.__version__"),
     # What every part of the project stands on.
     *("job.errors", "job.secret", "job.logs", "job.output", "job.files", "job.clock", "job.retry"),
-    "job.entry",
+    *("job.entry", "job.supervise"),
 }
 """Beside settings, manifest, store, blob and report, which the first design names."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.records import last_results, newest_records, rounds_of, usual_minutes
+from deploy.records import last_results, newest_records, usual_minutes
 from job.errors import Exit
 from job.record import ModelResult, Outcome, RunRecord
 from job.store import Folder
@@ -69,22 +69,6 @@ def test_each_models_last_outcome_is_that_of_the_newest_run_that_knew_it(runs: F
 
 def _last(runs: Folder) -> Any:
     return last_results(newest_records(runs))
-
-
-def test_of_a_round_the_best_outcome_counts(runs: Folder) -> None:
-    left(runs, row("mallard", Outcome.FAILED), row("teal", Outcome.SUBMITTED))
-    left(
-        runs,
-        row("mallard", Outcome.SUBMITTED_LATE),
-        row("teal", Outcome.ALREADY_SUBMITTED),
-        hours=1,
-    )
-    left(runs, row("mallard", Outcome.SUBMITTED), number=1401, hours=24)
-    assert rounds_of(newest_records(runs), most=5) == [
-        ("classic", 1401, {"mallard": Outcome.SUBMITTED}),
-        ("classic", 1400, {"mallard": Outcome.SUBMITTED_LATE, "teal": Outcome.SUBMITTED}),
-    ]
-    assert len(rounds_of(newest_records(runs), most=1)) == 1
 
 
 def test_minutes_are_those_of_runs_that_submitted(runs: Folder) -> None:
