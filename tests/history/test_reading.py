@@ -102,8 +102,19 @@ def test_so_is_what_is_no_json(store: Folder, text: bytes) -> None:
     assert (read(store).read, read(store).passed_over) == (1, 1)
 
 
-def test_one_that_cannot_be_read_is_passed_over_but_not_all_of_them(store: Folder) -> None:
-    (store.root / "20261103T121500-aaaaaaaa.run.json").mkdir(parents=True)
+def test_one_that_cannot_be_read_is_passed_over_but_not_all_of_them(
+    store: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = "20261103T121500-aaaaaaaa.run.json"
+    store.write(broken, b"")
+    whole = Folder.read
+
+    def reading(self: Folder, name: str) -> bytes | None:
+        if name == broken:
+            raise UnavailableError("cannot read it", "Input/output error")
+        return whole(self, name)
+
+    monkeypatch.setattr(Folder, "read", reading)
     with pytest.raises(UnavailableError):
         read(store)
     begun(store)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from job.errors import Exit
+from job.errors import Exit, UnavailableError
 from job.notices.predecessors import look_back, mark_reported
 from job.record import RunRecord
 from job.store import Folder
@@ -113,8 +113,13 @@ def test_a_record_that_makes_no_sense_does_no_harm(runs: Folder, change: dict[st
 
 
 def test_records_that_cannot_be_read_are_no_reason_not_to_run(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "20261103T121000-0.run.json").mkdir()
+    (tmp_path / "20261103T121000-0.run.json").touch()
+
+    def broken(self: Folder, name: str) -> bytes:
+        raise UnavailableError("cannot read it", "Input/output error")
+
+    monkeypatch.setattr(Folder, "read", broken)
     assert look_back(Folder(tmp_path)).dead == ()
     assert "no run record can be read" in caplog.text
