@@ -244,6 +244,8 @@ def test_commands_work_with_models_elsewhere(there: Elsewhere) -> None:
     deep = there.run("check", "--deep")
     assert deep.code == 3
     assert "teal: predicted 6,500 rows of made-up live data" in deep.out
+    read = {path.name for path in (there.home.data / "artifacts").rglob("*.pkl")}
+    assert read == {"teal.pkl", "smew.pkl"}
     status = there.run("status", "--json")
     rows = {row["model"]: row for row in json.loads(status.out)["models"]}
     assert [rows[name]["artifact_present"] for name in ("teal", "scoter")] == [True, False]

@@ -9,7 +9,7 @@ import pytest
 
 from job.history import Cell, History, Share, State, share_text
 from job.history.document import as_document
-from job.history.table import as_table
+from job.history.table import as_table, newest_rounds
 from job.history.words import cell_text, percent, span
 from tests.clock import NOON
 from tests.history.builders import a_history
@@ -28,6 +28,29 @@ def test_it_fits_the_width_and_has_every_round_once(history: History, width: int
     numbers = [int(n) for head in heads for n in re.findall(r"\b1\d{3}\b", head)]
     assert numbers == list(range(1400, 1335, -1))
     assert len(re.findall(r"^duck_003 ", text, flags=re.MULTILINE)) == len(heads)
+
+
+@pytest.mark.parametrize("width", [80, 100, 10_000])
+def test_the_newest_rounds_are_those_that_fit_into_one_part(history: History, width: int) -> None:
+    text, whole = newest_rounds(history, width=width), as_table(history, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    (head,) = re.findall(r"^model .*$", text, flags=re.MULTILINE)
+    numbers = [int(n) for n in re.findall(r"\b1\d{3}\b", head)]
+    assert numbers == list(range(1400, 1400 - len(numbers), -1))
+    assert f"classic, last {len(numbers)} rounds" in text
+    assert (len(numbers) == 65) is (width == 10_000)
+    grid = text[text.index("model ") : text.index("\n\n")]
+    assert grid in whole
+    assert "missed:" not in text
+
+
+def test_a_history_without_rounds_has_none_that_are_new(history: History) -> None:
+    grids = tuple(
+        dataclasses.replace(grid, rounds=(), rows=grid.rows[:1]) for grid in history.grids
+    )
+    empty = dataclasses.replace(history, grids=grids)
+    assert newest_rounds(empty, width=80) == "classic: no round is known"
+    assert newest_rounds(dataclasses.replace(history, grids=()), width=80) == ""
 
 
 def test_a_terminal_that_is_too_narrow_for_anything_gets_a_column_a_part(history: History) -> None:
