@@ -5,6 +5,7 @@ Read from the plain values, for such a fault is to be told whatever else is wron
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
@@ -29,6 +30,7 @@ BY_DEPLOY: Final = {
 IN_NO_FILE: Final = (
     "is a secret and belongs in no file; set it in the environment, or wait to be asked"
 )
+_PLAIN: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _TABLE: Final = {variable.name: variable for variable in VARIABLES}
 PATHS: Final = {variable.names[1]: variable.name for variable in VARIABLES if variable.secret}
 """What each variable is that gives a path to read another one's secret from."""
@@ -44,6 +46,16 @@ def consistency_faults(document: Document) -> Iterator[Fault]:
         *_image_faults(whole),
     ):
         yield document.line_of(place), place, what
+
+
+def unquoted(place: Place) -> Place:
+    """A place as messages may name it: what is no plain name may be a secret that was put there,
+    and ends it.
+    """
+    for number, step in enumerate(place):
+        if isinstance(step, str) and not _PLAIN.fullmatch(step):
+            return place[:number]
+    return place
 
 
 def setting_text(value: object) -> str:
@@ -69,6 +81,8 @@ def _setting_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:
 
 
 def _check_setting(name: str, value: object, wait: float) -> None:
+    if not _PLAIN.fullmatch(name):
+        raise ValueError("a key is not the name of a variable; `NAME: value` is how one is given")
     if name in BY_DEPLOY:
         raise ValueError(f"is set by the deployment: it {BY_DEPLOY[name]}")
     if name in TOKEN:
@@ -132,7 +146,9 @@ def _secret_faults(whole: dict[str, Any]) -> Iterator[tuple[Place, str]]:
 
 
 def _secret_fault(name: str, settings: dict[str, Any]) -> str:
-    """What is wrong with a name; empty for nothing."""
+    """What is wrong with a name; empty for nothing, and for what is no name: `values` tells."""
+    if not _PLAIN.fullmatch(name):
+        return ""
     if name in TOKEN:
         return f"{name} is always passed; leave it out"
     if name in BY_DEPLOY:

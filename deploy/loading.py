@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from deploy import settings, values
 from deploy.advice import advice
-from deploy.consistency import consistency_faults, setting_text
+from deploy.consistency import consistency_faults, setting_text, unquoted
 from deploy.schema import Schema, Trigger, unknown_key
 from deploy.settings import DeploySettings
 from deploy.triggers import Check, Schedule, Webhook
@@ -59,7 +59,8 @@ def parse_settings(text: str | bytes, *, source: str) -> DeploySettings:
         raise UsageError(what, [f"{source}:{error.line}: {error}"]) from None
     schema, faults = _validated(document)
     if schema is None or faults:
-        raise UsageError(what, rendered(faults, source=source))
+        named = [(line, unquoted(place), sentence) for line, place, sentence in faults]
+        raise UsageError(what, rendered(named, source=source))
     read = _settings(schema)
     most = max(len(read.grids), len(read.check_grids))
     if most > MOST_WORKFLOWS:

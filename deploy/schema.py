@@ -85,7 +85,9 @@ class Schema(_Strict):
     @field_validator("settings", mode="before")
     @classmethod
     def _all_settings_commented_out(cls, value: object) -> object:
-        return {} if value is None else value
+        if value is not None and not isinstance(value, dict):  # not quoted: it may be a secret
+            raise ValueError("must be a mapping of names of variables to their values")
+        return value or {}
 
 
 _NESTED: Final[dict[str | int, type[BaseModel]]] = {"registry": Registry, "storage": Storage}

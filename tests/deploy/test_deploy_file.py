@@ -365,6 +365,27 @@ class TestJobVariables:
             "secrets: number 1 in the list is not the name of a variable; names belong here, and",
         ),
         (
+            {"secrets": [f"NUMERAI_NOTIFY=https://hooks.example/{HUSH}"]},
+            "secrets: number 1 in the list is not the name of a variable; names belong here, and",
+        ),
+        (
+            {"secrets": [f"NUMERAI_PUBLIC_ID={HUSH}"]},
+            "secrets: number 1 in the list is not the name of a variable; names belong here, and",
+        ),
+        (
+            {"settings": {f"NUMERAI_NOTIFY={HUSH}": 1}},
+            "settings: a key is not the name of a variable; `NAME: value` is how one is given",
+        ),
+        (
+            {"settings": f"NUMERAI_NOTIFY={HUSH}"},
+            "settings: must be a mapping of names of variables to their values",
+        ),
+        ({f"NUMERAI_NOTIFY={HUSH}": 1}, "unknown key; the job's variables belong under"),
+        (
+            {"storage": {"account": "mine", f"key={HUSH}": True}},
+            "storage: unknown key",
+        ),
+        (
             {"secrets": ["A_KEY", "a_key"]},
             "secrets: has a name twice; case does not tell them apart",
         ),
