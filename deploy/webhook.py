@@ -5,7 +5,7 @@ it may start the job, so it is a secret.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,11 +28,18 @@ def numerai_of(
     secrets: Mapping[str, Secret],
     clock: Clock,
     environ: Mapping[str, str],
+    *,
+    patience: float | None = None,
 ) -> Numerai:
-    """Numerai as the container asks it; nothing is sent yet."""
+    """Numerai as the container asks it; nothing is sent yet.
+
+    Args:
+        patience: seconds for which a request is tried again, None: as long as the job's.
+    """
     env = {name: secrets[name].reveal() for name in (*TOKEN, API_URL) if name in secrets}
     url = dict(settings.job).get(API_URL) or env.get(API_URL) or environ.get(API_URL, "")
-    return connect(Settings.from_env({**env, API_URL: url}), clock)
+    job = Settings.from_env({**env, API_URL: url})
+    return connect(job if patience is None else replace(job, retry_patience=patience), clock)
 
 
 @dataclass(frozen=True, slots=True)

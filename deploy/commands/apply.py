@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from deploy.commands.plan import offline_template
 from deploy.cost import cost_of
@@ -17,11 +17,14 @@ from deploy.session import Session, begin, start, tell
 from deploy.survey import Survey, survey
 from deploy.template import parameters
 from deploy.template.part import API_VERSIONS
-from deploy.webhook import clear_hook, numerai_of, set_hook
+from deploy.webhook import TOURNAMENTS, clear_hook, numerai_of, set_hook
 from deploy.words import counted, listed
-from job.errors import Exit, UsageError
+from job.errors import Exit, TokenError, UnavailableError, UsageError
 from job.secret import Secret
 
+ASKING: Final = 15.0
+"""Seconds for which Numerai is asked again whether it knows the token."""
+HINT: Final = "give the token that https://numer.ai/account shows, and `apply` again"
 UNREGISTERED = "MissingSubscriptionRegistration"
 MADE = {
     Action.CREATE: "made",
@@ -47,11 +50,28 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         return Exit.OK
     tell(plan_text(session.settings, steps, cost=cost_of(session.settings)))
     tell("")
+    _check_token(session, secrets)
     _carry_out(session, secrets, seen, steps)
     if hooked := _hook(session, secrets, former):
         tell(hooked)
     tell(_made(session, steps))
     return Exit.OK
+
+
+def _check_token(session: Session, secrets: Secrets) -> None:
+    """Asks Numerai for the account before anything is changed: a token that it refuses must not
+    take the place of one that works. A Numerai that cannot be asked is no reason to stop.
+    """
+    patience = min(session.patience, ASKING)
+    numerai = numerai_of(
+        session.settings, secrets, session.clock, session.environ, patience=patience
+    )
+    try:
+        numerai.account_state(TOURNAMENTS)
+    except TokenError as error:
+        raise TokenError(f"{error.what}; nothing was changed", *error.why, hint=HINT) from error
+    except UnavailableError as error:
+        tell(f"warning: the API token could not be tried: {error}")
 
 
 def _carry_out(session: Session, secrets: Secrets, seen: Survey, steps: tuple[Step, ...]) -> None:

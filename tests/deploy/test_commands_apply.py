@@ -116,6 +116,45 @@ def test_a_rotated_key_is_a_change(place: Place) -> None:
     assert "nothing to change" in place.run("apply").out
 
 
+@pytest.mark.parametrize("named_in", ["settings", "environment"])
+def test_a_token_that_numerai_refuses_takes_no_other_ones_place(
+    place: Place, named_in: str
+) -> None:
+    if named_in == "environment":
+        place.more["NUMERAI_API_URL"] = place.box.api_url
+        place.write(settings={"NUMERAI_WORKERS": 1})
+    place.write(triggers=[{"days": ["Tue"], "at": ["12:05"]}])  # else the webhook asks anyway
+    place.run("apply")
+    place.settled()
+    before, was = place.cloud.show(place.names.group), len(writes(place.cloud))
+    place.more["NUMERAI_SECRET_KEY"] = "Z" * 40
+    refused = place.run("apply")
+    assert refused.code == 4, refused.text
+    assert "; nothing was changed" in refused.err
+    assert "https://numer.ai/account" in refused.err
+    assert place.cloud.show(place.names.group) == before
+    assert len(writes(place.cloud)) == was
+    place.more["NUMERAI_SECRET_KEY"] = place.box.secret_key
+    assert "nothing to change" in place.run("apply").out
+
+
+def test_a_first_apply_with_a_refused_token_makes_nothing(place: Place) -> None:
+    place.more["NUMERAI_SECRET_KEY"] = "Z" * 40
+    assert place.run("apply").code == 4
+    assert writes(place.cloud) == []
+
+
+def test_a_numerai_that_cannot_be_reached_is_a_warning(place: Place) -> None:
+    place.more["NUMERAI_RETRY_PATIENCE"] = "0.1s"
+    place.write(triggers=[{"days": ["Tue"], "at": ["12:05"]}])
+    fault = place.box.faults.add(where="account", kind="status", status=503, times=None)
+    applied = place.run("apply")
+    assert fault.hits
+    assert applied.code == 0, applied.text
+    assert "warning: the API token could not be tried" in applied.out
+    assert place.names.group.lower() in place.there()
+
+
 def test_a_plan_without_secrets_says_what_it_could_not_compare(place: Place) -> None:
     place.run("apply")
     place.settled()
