@@ -16,7 +16,7 @@ from deploy.push.shelf import Shelf
 from job.clock import Clock
 
 KEPT: Final = 10
-"""Manifests that can still be returned to."""
+"""Manifests that can still be returned to, and as many that were withdrawn."""
 YOUNG: Final = timedelta(days=1)
 """What is younger may belong to a push that goes on."""
 
@@ -31,7 +31,8 @@ class Pruned:
 
 
 def prune(shelf: Shelf, *, manifest: str, clock: Clock, dry_run: bool) -> Pruned:
-    """Removes old manifests but the last `KEPT`, then the objects that none of these needs.
+    """Removes old manifests but the last `KEPT` of those that a rollback may return to and of those
+    that one has turned away from, then the objects that none of these needs.
 
     Raises `UsageError` for a kept manifest that is not understood: nothing is removed.
     """
@@ -48,7 +49,11 @@ def prune(shelf: Shelf, *, manifest: str, clock: Clock, dry_run: bool) -> Pruned
 
 def _doomed(shelf: Shelf, manifest: str, clock: Clock) -> Pruned:
     history = history_of(shelf)
-    old, kept = history[:-KEPT], history[-KEPT:]
+    valid = [entry for entry in history if not entry.withdrawn]
+    withdrawn = [entry for entry in history if entry.withdrawn]
+    # Counted apart: many that were withdrawn must not leave a rollback without anything.
+    old = (*valid[:-KEPT], *withdrawn[:-KEPT])
+    kept = (*valid[-KEPT:], *withdrawn[-KEPT:])
     there = frozenset(shelf.names("", under=OBJECTS))
     wanted = frozenset[str]()
     for name in (manifest, *(entry.name for entry in kept)):

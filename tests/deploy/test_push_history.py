@@ -145,6 +145,22 @@ def test_pruning_removes_what_no_kept_manifest_names(
         assert runnable(shelf)
 
 
+def test_withdrawn_ones_do_not_count_among_those_to_return_to(
+    shelf: FolderShelf, clock: FakeClock, version: Version
+) -> None:
+    one, two = version("1"), version("2")
+    for number in range(KEPT + 2):
+        version(f"bad {number}")
+        assert back(shelf, clock) == two
+    clock.move(1e9)
+    pruned = prune(shelf, manifest=MANIFEST, clock=clock, dry_run=False)
+    assert set(pruned.objects) == {f"objects/{sha(f'bad {number}')}" for number in range(2)}
+    assert len([name for name in pruned.manifests if name.endswith(".yaml")]) == 2
+    assert len([name for name in pruned.manifests if name.endswith(".withdrawn")]) == 2
+    assert back(shelf, clock) == one
+    assert runnable(shelf)
+
+
 def test_a_young_object_may_belong_to_a_push_that_goes_on(
     shelf: FolderShelf, clock: FakeClock, version: Version
 ) -> None:
