@@ -76,7 +76,7 @@ def _look(groups: Groups) -> Instance:
 def _show(groups: Groups, tail: Tail, tell: Tell, *, ended: bool) -> list[str]:
     """Tells what is new in the logs, and gives it."""
     try:
-        text = groups.logs()
+        text = groups.glance_at_logs()
     except StoppedError:
         raise
     except JobError:  # Azure has none at times; that says nothing about the run

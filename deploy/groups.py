@@ -11,11 +11,13 @@ from azure.mgmt.containerinstance.models import ContainerGroup
 
 from deploy.arm import Arm, connection_options
 from deploy.instance import Instance
-from deploy.refusals import AbsentError, code_of
+from deploy.refusals import AbsentError, asking, code_of
 from deploy.template.group import CONTAINER
 from job.errors import UsageError
 
 LOG_LINES: Final = 1000
+GLANCE: Final[dict[str, Any]] = {"connection_timeout": 5, "read_timeout": 10}
+"""Seconds that a look at the logs may take while something else is waited for."""
 TRANSITIONING: Final = "ContainerGroupTransitioning"
 
 
@@ -63,14 +65,19 @@ class Groups:
     def logs(self) -> str | None:
         """What the container has written, as far as Azure has it; None where it has none now."""
         try:
-            found = self._arm.tried(
-                f"read the logs of {self.name}",
-                lambda: self._containers.list_logs(
-                    self.group, self.name, CONTAINER, tail=LOG_LINES
-                ),
-            )
+            return self._arm.tried(f"read the logs of {self.name}", self._logs)
         except (AbsentError, UsageError):
             return None
+
+    def glance_at_logs(self) -> str | None:
+        """The same, asked for once and in a hurry. Raises as `refusals.asking` does."""
+        with asking(f"read the logs of {self.name}"):
+            return self._logs(**GLANCE)
+
+    def _logs(self, **options: Any) -> str | None:
+        found = self._containers.list_logs(
+            self.group, self.name, CONTAINER, tail=LOG_LINES, **options
+        )
         return found.content
 
 

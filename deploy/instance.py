@@ -6,10 +6,12 @@ The state decides, never the logs: they may be late, cut or not to be had.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 OVER: Final = frozenset({"terminated", "succeeded", "failed", "stopped"})
+SLACK: Final = timedelta(minutes=2)
+"""By how much the container's clock and the platform's may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,10 @@ class Instance:
         if not self.over:
             return True
         return (self.started, self.finished) != (other.started, other.finished)
+
+    def may_have_begun(self, moment: datetime) -> bool:
+        """Whether a run that began then, by its own clock, can be the container's last one."""
+        return self.started is None or moment >= self.started - SLACK
 
     def __str__(self) -> str:
         ended = "" if self.exit_code is None else f", exit code {self.exit_code}"

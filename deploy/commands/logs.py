@@ -9,10 +9,10 @@ from deploy.commands.run import longest_run
 from deploy.following import follow
 from deploy.instance import Instance
 from deploy.names import RUNS
+from deploy.records import newest_records
 from deploy.secrets import secrets_in
 from deploy.session import Session, begin, start, tell
 from job.errors import Exit, UnavailableError, UsageError
-from job.record import SUFFIX
 
 LOG_SUFFIX = ".log"
 
@@ -51,9 +51,10 @@ def _live(session: Session) -> None:
 def _stored(session: Session, instance: Instance) -> None:
     """The whole log of the last run; where it has left none, what the platform still has."""
     runs = session.store(RUNS)
-    names = runs.names(SUFFIX)
-    name = names[-1].removesuffix(SUFFIX) + LOG_SUFFIX if names else None
-    text = runs.read(name) if name else None
+    newest = newest_records(runs, most=5)
+    text = None
+    if newest and instance.may_have_begun(newest[0].started):
+        text = runs.read(newest[0].name + LOG_SUFFIX)
     if text is not None:
         tell(text.decode(errors="replace").rstrip("\n"))
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from datetime import timedelta
 
 from deploy.following import Followed, follow
 from deploy.instance import Instance
@@ -12,14 +11,16 @@ from deploy.names import RUNS
 from deploy.records import Record, newest_records
 from deploy.secrets import secrets_in
 from deploy.session import Session, begin, start, tell
-from job.errors import Exit, UnavailableError, UsageError
+from job.errors import Exit, JobError, UnavailableError, UsageError
 from job.record import SUFFIX
 from job.report import headline, summary
 from job.units import parse_duration
 from job.variables import VARIABLES
 
-SLACK = timedelta(minutes=2)
-"""By how much the container's clock and the platform's may differ."""
+HURRY = 10.0
+"""Seconds spent on what was there before the start; the start needs none of it."""
+ENDED = 60.0
+"""Seconds spent on the record of the run that has ended."""
 
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
@@ -34,7 +35,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
             [],
             hint="`python -m deploy apply` makes it",
         )
-    known = frozenset(session.store(RUNS).names(SUFFIX))
+    known = _known(session) if before.over else frozenset()
     if before.over:
         groups.start()
         tell(f"started {session.settings.name}")
@@ -48,8 +49,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         poll=session.endpoint.poll_seconds,
         tell=tell,
     )
-    record = _record(session, followed.instance, known if before.over else frozenset())
-    return _told(followed, record)
+    return _told(followed, _record(session, followed.instance, known))
 
 
 def longest_run(session: Session) -> float:
@@ -59,12 +59,36 @@ def longest_run(session: Session) -> float:
     return parse_duration(dict(session.settings.job).get(name) or default or "2h") + 300.0
 
 
+def _known(session: Session) -> frozenset[str]:
+    """The records from before the start; none where they cannot be listed, for times tell too."""
+    try:
+        with session.hurried(HURRY) as hurried:
+            return frozenset(hurried.store(RUNS).names(SUFFIX))
+    except JobError as error:
+        if error.exit_code is Exit.TERMINATED:
+            raise
+        return frozenset()
+
+
 def _record(session: Session, ended: Instance, known: frozenset[str]) -> Record | None:
-    """The record of the run that has ended, None where it left none."""
-    for record in newest_records(session.store(RUNS), most=5):
-        if f"{record.name}{SUFFIX}" in known:
-            continue
-        if ended.started is None or record.started >= ended.started - SLACK:
+    """The record of the run that has ended, None where it left none.
+
+    Raises `UnavailableError` where that cannot be told.
+    """
+    try:
+        with session.hurried(ENDED) as hurried:
+            found = newest_records(hurried.store(RUNS), most=5)
+    except JobError as error:
+        if error.exit_code is Exit.TERMINATED:
+            raise
+        raise UnavailableError(
+            "the run has ended; what came of it is not known, for its record cannot be read",
+            *(error.what, *error.why),
+            f"its container: {ended}",
+            hint="`python -m deploy status` asks again",
+        ) from error
+    for record in found:
+        if f"{record.name}{SUFFIX}" not in known and ended.may_have_begun(record.started):
             return record
     return None
 

@@ -26,6 +26,8 @@ from job.secret import Secret
 ROUNDS = 10
 HURRY = 60.0
 """Seconds spent on asking for the records; the rest of the status needs none."""
+LINES = 5
+"""Of the end of a log."""
 WIDTH = 60
 
 
@@ -40,17 +42,19 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         tell("  container group  none; `python -m deploy apply` makes it")
         return Exit.OK
     records, found, why = _witnesses(session, secrets)
+    lost = _left_nothing(instance, records) and not (why and not records)
     now = session.clock.now()
     for label, text in (
         ("container group", f"{instance.group or 'unknown'}; container {instance}"),
         ("last run", _last(records, why)),
+        ("last start", "left no record" if lost else ""),
         ("next start", _next(session, now)),
         ("next check", _next_check(session, now)),
         ("rounds", _shares(found, why)),
     ):
         if text:
             tell(f"  {label:<16} {text}")
-    for line in _problem(instance, records):
+    for line in _end_of_log(session, instance) if lost else _problem(instance, records):
         tell(line)
     for table in (_models(records), _rounds(found)):
         if table:
@@ -90,13 +94,35 @@ def _next(session: Session, now: datetime) -> str:
     at = next_start(settings.triggers, now)
     parts = [] if at is None else [f"{at:%a %Y-%m-%d %H:%M} UTC"]
     parts += ["when Numerai calls"] if settings.webhook else []
-    return " or ".join(parts) or "none: nothing but `run` starts it"
+    what = " or ".join(parts) or "none but by `run`"
+    return f"{what}, as deploy.yaml says"
 
 
 def _next_check(session: Session, now: datetime) -> str:
     """When everything is checked next, beside the runs; empty where nothing ever is."""
     at = next_start(session.settings.checks, now)
     return "" if at is None else f"{at:%a %Y-%m-%d %H:%M} UTC"
+
+
+def _left_nothing(instance: Instance, records: Sequence[Record]) -> bool:
+    """Whether the container has ended since, and wrote no record; all are of older runs."""
+    return (
+        instance.over
+        and instance.started is not None
+        and not any(instance.may_have_begun(record.started) for record in records[:5])
+    )
+
+
+def _end_of_log(session: Session, instance: Instance) -> Iterator[str]:
+    """The last lines that the container wrote, else what Azure has noted of it."""
+    try:
+        text = session.azure.groups.glance_at_logs() or ""
+    except JobError as error:
+        if error.exit_code is Exit.TERMINATED:
+            raise
+        text = ""
+    lines = text.split("\n") if text.strip() else list(instance.events[-3:])
+    yield from (f"    {line}".rstrip() for line in [one for one in lines if one.strip()][-LINES:])
 
 
 def _problem(instance: Instance, records: Sequence[Record]) -> Iterator[str]:

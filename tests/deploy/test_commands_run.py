@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ pytestmark = pytest.mark.slow
 
 
 DYING = "raise SystemExit(7)"
+FALLING = """
+import os, sys
+if "FALLS" in os.environ:
+    print("BOOM")
+    raise SystemExit(7)
+os.execv(sys.executable, [sys.executable, "-m", "job", *sys.argv[1:]])
+"""
+"""The job, until something is wrong with what is around it."""
 
 
 @pytest.fixture
@@ -165,6 +174,51 @@ def test_logs_that_cannot_be_read_change_nothing_of_what_a_run_is(place: Place) 
     ran = place.run("run")
     assert ran.code == 0, ran.text
     assert "mallard  submitted" in ran.out
+
+
+def test_logs_that_fail_are_asked_for_once_at_each_look(place: Place) -> None:
+    place.run("push")
+    place.more["NUMERAI_RETRY_PATIENCE"] = "10m"
+    fault = place.cloud.faults.add(where="containerGroups.logs", kind="status", times=None)
+    ran = place.run("run")
+    assert fault.hits
+    assert ran.code == 0, ran.text
+    assert "next try in" not in ran.err
+    assert "mallard  submitted" in ran.out
+
+
+@pytest.mark.parametrize("image", [DYING], indirect=True)
+def test_records_that_cannot_be_read_keep_no_run_from_its_start(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.commands.run.HURRY", 0.3)
+    monkeypatch.setattr("deploy.commands.run.ENDED", 0.3)
+    fault = place.cloud.faults.add(where="blob.read", kind="forbidden", times=None)
+    ran = place.run("run")
+    assert fault.hits
+    assert ran.code == 4, ran.text
+    assert "started numerai-job" in ran.out
+    assert "its record cannot be read" in ran.err
+    assert "exit code 7" in ran.err
+
+
+@pytest.mark.parametrize("image", [FALLING], indirect=True)
+def test_a_start_that_left_no_record_is_not_taken_for_the_run_before_it(
+    place: Place, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.instance.SLACK", timedelta(0))
+    place.run("push")
+    assert place.run("run").code == 0
+    assert "left no record" not in place.run("status").out
+    environment = image.environment
+    assert isinstance(environment, dict)
+    environment["FALLS"] = "yes"
+    assert place.run("run").code == 4
+    assert place.run("logs").out == "BOOM\n"
+    status = place.run("status")
+    assert status.code == 0
+    assert "left no record" in status.out
+    assert "    BOOM\n" in status.out
 
 
 @pytest.mark.parametrize("image", [DYING], indirect=True)
