@@ -166,17 +166,24 @@ def test_a_store_that_takes_nothing_is_told_of_once_and_asked_again(
 
 
 def test_a_store_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
-    go = threading.Event()
+    hangs, go, through = threading.Event(), threading.Event(), threading.Event()
 
     class Hanging(Folder):
         def write(self, name: str, data: bytes) -> None:
-            go.wait(LONG)
+            hangs.set()
+            if go.wait(LONG):
+                through.set()
 
     lines = RunLog()
+    lines.add("one")
     writer = LogWriter(lines, Hanging(tmp_path), "a.log")
     writer.start()
-    lines.add("one")
+    assert hangs.wait(LONG)
     writer.finish(0.05)
-    assert not go.is_set()
+    (hanging,) = [thread for thread in threading.enumerate() if thread.name == "run-log"]
+    assert hanging.daemon  # it does not keep the process from ending either
+    assert not through.is_set()
     go.set()
     writer.finish(LONG)
+    assert through.is_set()
+    assert not hanging.is_alive()
