@@ -58,15 +58,7 @@ def set_hook(numerai: Numerai, url: Secret, *, former: Collection[Secret] = ()) 
 
     Raises `UsageError` where every model has another one's webhook.
     """
-    slots = _slots(numerai)
-    own = [slot for slot in slots if slot.webhook and _is_ours(slot.webhook, (url, *former))]
-    free = [slot for slot in slots if slot in own or slot.webhook is None]
-    if not free:
-        raise UsageError(
-            "Numerai's webhook is not set",
-            [f"{slot.name} has another one already" for slot in slots] or ["there is no model"],
-            hint="take one away at https://numer.ai/models, or the trigger out of deploy.yaml",
-        )
+    own, free = _own_and_free(_slots(numerai), (url, *former))
     chosen = next((slot for slot in own if slot.webhook == url.reveal()), (own or free)[0])
     changed = chosen.webhook != url.reveal()
     if changed:
@@ -75,6 +67,18 @@ def set_hook(numerai: Numerai, url: Secret, *, former: Collection[Secret] = ()) 
         if slot is not chosen:
             numerai.set_webhook(slot, None)
     return Hook(chosen.name, changed)
+
+
+def check_account(numerai: Numerai, *, hook: bool, own: Collection[Secret]) -> None:
+    """Asks for the account, which a refused token raises `TokenError` for.
+
+    Args:
+        hook: whether a webhook is to be set; `UsageError` where every model has another one's.
+        own: the addresses that are this job's own.
+    """
+    slots = _slots(numerai)
+    if hook:
+        _own_and_free(slots, own)
 
 
 def clear_hook(numerai: Numerai, former: Collection[Secret]) -> list[str]:
@@ -89,6 +93,21 @@ def _slots(numerai: Numerai) -> list[Slot]:
     """The account's models, those of the first tournament first."""
     found = [slot for slot in numerai.account_state(TOURNAMENTS).slots if not slot.archived]
     return sorted(found, key=lambda slot: TOURNAMENTS.index(slot.tournament))
+
+
+def _own_and_free(slots: list[Slot], own: Collection[Secret]) -> tuple[list[Slot], list[Slot]]:
+    """The models with this job's webhook, and those that may have it; raises `UsageError` where
+    there is none of the latter.
+    """
+    ours = [slot for slot in slots if slot.webhook and _is_ours(slot.webhook, own)]
+    free = [slot for slot in slots if slot in ours or slot.webhook is None]
+    if not free:
+        raise UsageError(
+            "Numerai's webhook is not set",
+            [f"{slot.name} has another one already" for slot in slots] or ["there is no model"],
+            hint="take one away at https://numer.ai/models, or the trigger out of deploy.yaml",
+        )
+    return ours, free
 
 
 def _is_ours(webhook: str, own: Collection[Secret]) -> bool:

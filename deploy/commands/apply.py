@@ -17,7 +17,7 @@ from deploy.session import Session, begin, start, tell
 from deploy.survey import Survey, survey
 from deploy.template import parameters
 from deploy.template.part import API_VERSIONS
-from deploy.webhook import TOURNAMENTS, clear_hook, numerai_of, set_hook
+from deploy.webhook import check_account, clear_hook, numerai_of, set_hook
 from deploy.words import counted, listed
 from job.errors import Exit, TokenError, UnavailableError, UsageError
 from job.secret import Secret
@@ -45,37 +45,41 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     steps = seen.steps
     former = _former_hooks(session)
     if nothing_to_change(steps):
-        hooked = _hook(session, secrets, former)
-        tell(hooked or f"{session.settings.name}: nothing to change")
+        tell(_hook(session, secrets, former) or f"{session.settings.name}: nothing to change")
         return Exit.OK
     tell(plan_text(session.settings, steps, cost=cost_of(session.settings)))
     tell("")
-    _check_token(session, secrets)
-    _carry_out(session, secrets, seen, steps)
+    _check_account(session, secrets, former)
+    _carry_out(session, secrets, seen, former)
     if hooked := _hook(session, secrets, former):
         tell(hooked)
     tell(_made(session, steps))
     return Exit.OK
 
 
-def _check_token(session: Session, secrets: Secrets) -> None:
+def _check_account(session: Session, secrets: Secrets, former: list[Secret]) -> None:
     """Asks Numerai for the account before anything is changed: a token that it refuses must not
-    take the place of one that works. A Numerai that cannot be asked is no reason to stop.
+    take the place of one that works, and a model must be free for the webhook. A Numerai that
+    cannot be asked is no reason to stop.
     """
     patience = min(session.patience, ASKING)
     numerai = numerai_of(
         session.settings, secrets, session.clock, session.environ, patience=patience
     )
     try:
-        numerai.account_state(TOURNAMENTS)
+        check_account(numerai, hook=session.settings.webhook, own=former)
+    except UsageError as error:
+        raise UsageError(
+            "there is no model for Numerai's webhook; nothing was changed", error.faults, error.hint
+        ) from error
     except TokenError as error:
         raise TokenError(f"{error.what}; nothing was changed", *error.why, hint=HINT) from error
     except UnavailableError as error:
         tell(f"warning: the API token could not be tried: {error}")
 
 
-def _carry_out(session: Session, secrets: Secrets, seen: Survey, steps: tuple[Step, ...]) -> None:
-    azure, names = session.azure, session.names
+def _carry_out(session: Session, secrets: Secrets, seen: Survey, former: list[Secret]) -> None:
+    azure, names, steps = session.azure, session.names, seen.steps
     if azure.ensure_group(names.scope, session.settings.location):
         tell(f"made the resource group {session.settings.resource_group}")
     template = seen.template.only(to_deploy(steps)).document
@@ -89,6 +93,9 @@ def _carry_out(session: Session, secrets: Secrets, seen: Survey, steps: tuple[St
     if template["resources"]:
         # Before anything is deleted: what Azure refuses must leave what is there as it is.
         _validate(session, template, given)
+    if any(step.id.lower() == names.webhook.lower() for step in to_delete(steps)):
+        # While the address is known: once the workflow is gone nobody can tell whose it was.
+        _unhook(session, secrets, former)
     for step in to_delete(steps):
         if azure.delete(step.id, step.api_version):
             tell(f"deleted {step.kind} {step.name}")
@@ -124,14 +131,18 @@ def _address(session: Session) -> Secret:
     return session.azure.callback_url(names.webhook_trigger, version)
 
 
+def _unhook(session: Session, secrets: Secrets, former: list[Secret]) -> None:
+    """Takes Numerai's webhook away."""
+    numerai = numerai_of(session.settings, secrets, session.clock, session.environ)
+    for name in clear_hook(numerai, former):
+        tell(f"Numerai does not call any more for {name}")
+
+
 def _hook(session: Session, secrets: Secrets, former: list[Secret]) -> str:
-    """Sets or clears Numerai's webhook; says what changed, nothing where nothing did."""
-    if not session.settings.webhook and not former:
+    """Sets Numerai's webhook; says what changed, nothing where nothing did."""
+    if not session.settings.webhook:
         return ""
     numerai = numerai_of(session.settings, secrets, session.clock, session.environ)
-    if not session.settings.webhook:
-        cleared = clear_hook(numerai, former)
-        return "".join(f"Numerai does not call any more for {name}" for name in cleared[:1])
     hook = set_hook(numerai, _address(session), former=former)
     return f"Numerai calls when a round opens for {hook.model}" if hook.changed else ""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from job.secret import Secret
 from tests.azure.cloud import Cloud
 from tests.deploy.place import Place
 
@@ -93,6 +94,44 @@ def test_a_trigger_that_is_given_up_is_deleted_with_all_that_it_had(place: Place
     assert hooks(place) == {}
     assert place.names.webhook.lower() not in place.there()
     assert "nothing to change" in place.run("apply").out
+
+
+def test_numerais_webhook_goes_before_the_workflow_that_it_leads_to(place: Place) -> None:
+    place.run("apply")
+    place.settled()
+    place.write(triggers=[{"days": ["Tue"], "at": ["12:05"]}])
+    place.cloud.faults.add(where="workflows.delete", kind="forbidden")
+    assert place.run("apply").code == 4  # cut short
+    assert hooks(place) == {}
+    assert place.names.webhook.lower() in place.there()
+    assert place.run("apply").code == 0
+    assert place.names.webhook.lower() not in place.there()
+
+
+def test_a_workflow_stays_while_numerai_cannot_be_told(place: Place) -> None:
+    place.run("apply")
+    place.settled()
+    place.write(triggers=[{"days": ["Tue"], "at": ["12:05"]}])
+    told = place.box.faults.add(
+        where="setSubmissionWebhook", kind="graphql_error", message="not now", times=None
+    )
+    assert place.run("apply").code != 0
+    assert told.hits
+    assert place.names.webhook.lower() in place.there()
+    place.box.faults.clear()
+    assert "Numerai does not call any more for mallard" in place.run("apply").out
+    assert hooks(place) == {}
+
+
+def test_where_no_model_is_free_for_the_webhook_nothing_is_made(place: Place) -> None:
+    place.numerai.set_webhook(place.slot("mallard"), Secret("https://example.org/theirs?sig=z"))
+    refused = place.run("apply")
+    assert refused.code == 2, refused.text
+    assert "there is no model for Numerai's webhook; nothing was changed" in refused.err
+    assert "mallard has another one already" in refused.err
+    assert writes(place.cloud) == []
+    place.box.add_model("merganser")
+    assert "Numerai calls when a round opens for merganser" in place.run("apply").out
 
 
 def test_a_webhook_that_was_taken_away_is_set_again(place: Place) -> None:
