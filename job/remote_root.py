@@ -36,6 +36,7 @@ UNPINNED: Final = (
     "`python -m deploy push` pins it; or put its sha256 into the manifest, or set "
     "NUMERAI_ALLOW_UNPINNED=true"
 )
+UNPINNED_LIST: Final = "`python -m deploy push` pins it; or set NUMERAI_ALLOW_UNPINNED=true"
 
 
 class RemoteRoot:
@@ -82,18 +83,19 @@ class RemoteRoot:
         """A copy on this machine, made unless it is here already."""
         if model.format != "predictions" and model.sha256 is not None:
             return self._by_digest(model, model.sha256)
-        if model.format != "predictions" and not self._allow_unpinned:
-            raise ModelError(
-                f"{model.artifact} is not pinned: the manifest does not give its sha256",
-                f"whoever may write into {self.shown} could exchange it",
-                hint=UNPINNED,
+        if model.format != "predictions":
+            self._check_allowed(
+                model.artifact, "the manifest does not give its sha256", hint=UNPINNED
             )
         return self._by_path(model)
 
     def feature_file(self, path: PurePosixPath) -> Path:
-        """A copy on this machine; verified if the path is that of an object."""
+        """A copy on this machine, verified by the object's path that it lies at; raises
+        `ModelError` for another path, unless what nothing pins is allowed.
+        """
         found = FEATURE_LIST.fullmatch(str(path))
         if found is None:
+            self._check_allowed(path, "it is not kept by its sha256", hint=UNPINNED_LIST)
             with self._cache.turn(str(path)):
                 self._copy(path)
             return self._cache.place(BY_PATH, path)
@@ -124,6 +126,14 @@ class RemoteRoot:
     def tidy(self, manifest: Manifest) -> None:
         """By digest; what is kept by its path stays."""
         self._cache.tidy({key for model in manifest.models for key in _keys(model)})
+
+    def _check_allowed(self, path: PurePosixPath, why: str, *, hint: str) -> None:
+        if not self._allow_unpinned:
+            raise ModelError(
+                f"{path} is not pinned: {why}",
+                f"whoever may write into {self.shown} could exchange it",
+                hint=hint,
+            )
 
     def _by_digest(self, model: ModelSpec, sha256: str) -> Artifact:
         key = model.modules or sha256

@@ -356,13 +356,25 @@ class TestFeatureLists:
             root.feature_file(wrong)
         assert kept(cache) == {f"{digest}/{digest}.json"}
 
-    def test_of_other_names_are_read_at_their_path(self, root: RemoteRoot, store: Watched) -> None:
+    def test_of_other_names_are_refused_with_the_ways_out(
+        self, root: RemoteRoot, store: Watched, cache: Path
+    ) -> None:
+        store.write("anser/features.json", b'["a"]')
+        with pytest.raises(ModelError, match=r"anser/features\.json is not pinned") as caught:
+            root.feature_file(PurePosixPath("anser/features.json"))
+        for way in ("python -m deploy push", "NUMERAI_ALLOW_UNPINNED=true"):
+            assert way in caught.value.hint
+        assert (store.asked, kept(cache)) == ([], set())
+
+    def test_of_other_names_are_read_at_their_path_if_asked_for(
+        self, trusting: RemoteRoot, store: Watched
+    ) -> None:
         path = PurePosixPath("anser/features.json")
-        assert not root.feature_file(path).exists()
+        assert not trusting.feature_file(path).exists()
         store.write(str(path), b'["a"]')
-        assert root.feature_file(path).read_bytes() == b'["a"]'
+        assert trusting.feature_file(path).read_bytes() == b'["a"]'
         store.write(str(path), b'["b"]')
-        assert root.feature_file(path).read_bytes() == b'["b"]'
+        assert trusting.feature_file(path).read_bytes() == b'["b"]'
 
 
 class TestPredictions:
