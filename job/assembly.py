@@ -52,7 +52,11 @@ def _submit(job: Job, steps: Sequence[Submit], crew: Crew, wait_until: float) ->
             force=job.wishes.force,
         ),
         uploader=Uploader(
-            numerai, clock=job.clock, retry=retry, note_intent=partial(_note_intent, job)
+            numerai,
+            clock=job.clock,
+            retry=retry,
+            note_intent=partial(_note_intent, job),
+            check_lock=partial(_check_lock, job),
         ),
         settler=Settler(numerai, job.record, job.clock),
         crew=crew,
@@ -93,15 +97,8 @@ def _round_data(job: Job, numerai: Tournament, step: Submit, retry: Retry) -> Ro
 
 
 def _note_intent(job: Job, step: Submit, filename: str) -> None:
-    """Writes down what is about to be registered. A run whose lock is another's by now may not do
-    that any more, and ends.
-    """
+    """Writes down what is about to be registered."""
     now = job.clock.now()
-    try:
-        job.runs.check_lock()
-    except StoppedError as lost:
-        job.clock.stop(lost)
-        raise
     job.record.update(
         step.key,
         now=now,
@@ -109,3 +106,12 @@ def _note_intent(job: Job, step: Submit, filename: str) -> None:
         upload_filename=filename,
         intent_at=now.isoformat(timespec="milliseconds"),
     )
+
+
+def _check_lock(job: Job) -> None:
+    """A run whose lock is another's by now may not register anything any more, and ends."""
+    try:
+        job.runs.check_lock()
+    except StoppedError as lost:
+        job.clock.stop(lost)
+        raise

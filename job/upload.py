@@ -24,6 +24,8 @@ ROUND_TRUSTED_SECONDS = 5.0
 
 NoteIntent = Callable[[Submit, str], None]
 """Writes down, before the submission is registered, under which filename to look for it."""
+CheckLock = Callable[[], None]
+"""Raises `StoppedError` where another run may be at work by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,19 @@ class Uploader:
     """Sends validated CSVs of one round. Safe to use from many threads."""
 
     def __init__(
-        self, numerai: Tournament, *, clock: Clock, retry: Retry, note_intent: NoteIntent
+        self,
+        numerai: Tournament,
+        *,
+        clock: Clock,
+        retry: Retry,
+        note_intent: NoteIntent,
+        check_lock: CheckLock,
     ) -> None:
         self._numerai = numerai
         self._clock = clock
         self._retry = retry
         self._note_intent = note_intent
+        self._check_lock = check_lock
 
     def send(self, step: Submit, csv: Path) -> Sent:
         """Uploads and registers; a lost answer is a `Sent` without receipt.
@@ -79,14 +88,20 @@ class Uploader:
                 return ticket, asked
         raise AssertionError("unreachable")
 
-    def _still_current(self, step: Submit, ticket: Ticket, asked: float) -> None:
+    def _cleared(self, step: Submit, ticket: Ticket, asked: float) -> float:
+        """Raises unless it may be registered now; gives when Numerai last named the open rounds."""
         rounds: Sequence[Round] = ticket.rounds
         if self._clock.monotonic() - asked > ROUND_TRUSTED_SECONDS:
+            asked = self._clock.monotonic()
             rounds = self._numerai.open_rounds(step.model.tournament)
         current = current_round(rounds, self._clock.now())
         if current is None or current.number != step.round.number:
             found = "none" if current is None else str(current.number)
             raise RoundTurnedError(f"the round has turned from {step.round.number} to {found}")
+        self._in_time(step)
+        self._check_lock()
+        self._clock.check()
+        return asked
 
     def _in_time(self, step: Submit) -> None:
         if step.deadline is not None and self._clock.now() >= step.deadline:
@@ -105,11 +120,12 @@ class Uploader:
             return None
 
     def _create(self, step: Submit, ticket: Ticket, asked: float) -> Receipt:
-        """One try, and none that could meet another round: waiting for a try takes time too."""
-        self._still_current(step, ticket, asked)
-        self._in_time(step)
-        self._clock.check()
+        """One try. It is cleared again once the intent is written: a store elsewhere may take its
+        time, and none may meet another round or another run's lock.
+        """
+        asked = self._cleared(step, ticket, asked)
         self._note_intent(step, ticket.filename)
+        self._cleared(step, ticket, asked)
         return self._numerai.create(ticket, data_datestamp=step.data_datestamp)
 
 

@@ -273,6 +273,7 @@ class Bench:
                 clock=clock,
                 retry=Retry(clock, 30.0),
                 note_intent=lambda *_: None,
+                check_lock=lambda: None,
             ),
             settler=Settler(self.numerai, self.record, clock),
             crew=self.crew,

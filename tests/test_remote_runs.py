@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -205,7 +206,7 @@ class Losing(Folder):
 def test_a_run_that_lost_its_lock_registers_nothing_more_and_ends(home: Home) -> None:
     for name in ("pintail", "smew", "scoter"):
         home.add(name)
-    home.runs = Losing(home.folder / "runs", 2)
+    home.runs = Losing(home.folder / "runs", 4)  # before and after each intent is written
     assert home.run(NUMERAI_WORKERS="1") is Exit.UNAVAILABLE
     assert len(home.submitted) == home.asked("createSubmission") == 2
     assert home.clock.stopping is not None
@@ -284,3 +285,42 @@ def test_a_copy_that_cannot_be_written_fails_no_run(
     record.end(outcome="ok", exit_code=Exit.OK, message="", now=NOON)
     assert json.loads(store.read(record.name) or b"")["outcome"] == "ok"
     assert "latest.json could not be written" in caplog.text
+
+
+class SlowToNote(Folder):
+    """A store to which the first intent takes so long that something else happens meanwhile."""
+
+    def __init__(self, root: Path, meanwhile: Callable[[], None]) -> None:
+        super().__init__(root)
+        self._meanwhile: list[Callable[[], None]] = [meanwhile]
+        self.lost = False
+
+    def write(self, name: str, data: bytes) -> None:
+        if b'"intent_at": "2' in data and self._meanwhile:
+            self._meanwhile.pop()()
+        super().write(name, data)
+
+    def check_lock(self) -> None:
+        if self.lost:
+            raise StoppedError(LOST, Exit.UNAVAILABLE)
+
+
+def test_a_lock_that_is_lost_while_the_intent_is_written_is_noticed(home: Home) -> None:
+    def lose() -> None:
+        store.lost = True
+
+    home.runs = store = SlowToNote(home.folder / "runs", lose)
+    assert home.run(NUMERAI_WORKERS="1") is Exit.UNAVAILABLE
+    assert home.asked("createSubmission") == 0
+
+
+def test_a_round_that_turns_while_the_intent_is_written_gets_no_old_prediction(home: Home) -> None:
+    def turn() -> None:
+        home.clock.move(290)
+        home.box.rounds.turn()
+
+    home.runs = SlowToNote(home.folder / "runs", turn)
+    before = home.box.rounds.newest(CLASSIC).number
+    assert home.run(NUMERAI_WORKERS="1") is Exit.OK
+    assert home.submitted == [("mallard", before + 1), ("teal", before + 1)]
+    assert home.asked("createSubmission") == 2

@@ -35,7 +35,11 @@ class Desk:
         self.numerai.add_model("mallard")
         self.intents: list[tuple[str, str, int]] = []
         self.uploader = Uploader(
-            self.numerai, clock=clock, retry=Retry(clock, 60.0), note_intent=self.note
+            self.numerai,
+            clock=clock,
+            retry=Retry(clock, 60.0),
+            note_intent=self.note,
+            check_lock=lambda: None,
         )
 
     def note(self, step: Submit, filename: str) -> None:
@@ -73,7 +77,13 @@ def test_an_intent_that_cannot_be_written_keeps_the_upload_from_being_registered
     def full(step: Submit, filename: str) -> None:
         raise UnavailableError("cannot write the run record")
 
-    uploader = Uploader(desk.numerai, clock=clock, retry=Retry(clock, 60.0), note_intent=full)
+    uploader = Uploader(
+        desk.numerai,
+        clock=clock,
+        retry=Retry(clock, 60.0),
+        note_intent=full,
+        check_lock=lambda: None,
+    )
     with pytest.raises(UnavailableError, match="run record"):
         uploader.send(a_step(), desk.csv)
     assert desk.numerai.submissions == []
