@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from job.errors import Exit, JobError, UsageError
+from job.errors import Exit, JobError, StoppedError, UsageError
 from job.features import features_file
 from job.manifest.values import is_dataset
 from job.model_spec import ModelSpec
@@ -42,7 +42,12 @@ def warning(text: str) -> Finding:
 
 
 def faults_of(error: JobError, *, subject: str = "") -> list[Finding]:
-    """An error as findings: settings and manifest errors hold many faults, which come together."""
+    """An error as findings: settings and manifest errors hold many faults, which come together.
+
+    Raises `StoppedError` where that is the error: who ends a check has found nothing.
+    """
+    if isinstance(error, StoppedError):
+        raise error
     if isinstance(error, UsageError):
         lines = [line.strip() for line in error.lines()]
         return [Finding("fault", "\n         ".join(lines), error.exit_code)]

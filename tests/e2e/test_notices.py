@@ -447,6 +447,19 @@ def test_a_check_that_must_not_be_started_again_ends_with_0_and_tells_once(
     assert len(receiver.messages) == 1
 
 
+@pytest.mark.parametrize(("exit_zero", "code"), [("false", 143), ("true", 0)])
+def test_a_check_that_is_cut_off_tells_it_and_is_not_started_again_either(
+    home: Home, receiver: Receiver, exit_zero: str, code: int
+) -> None:
+    home.add("teal", good())
+    fault = home.box.faults.add(where="account", kind="slow", seconds=60.0, times=None)
+    check = home.start("check", "--notify", **told(receiver, NUMERAI_EXIT_ZERO=exit_zero))
+    wait_for(lambda: fault.hits, "Numerai is asked")
+    check.signal(signal.SIGTERM)
+    assert check.end().code == code
+    assert receiver.titles == ["Numerai: terminated by a signal"]
+
+
 def test_a_check_whose_message_is_not_taken_is_a_check_all_the_same(
     home: Home, receiver: Receiver
 ) -> None:
