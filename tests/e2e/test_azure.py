@@ -29,7 +29,7 @@ def lines(story: Story, *words: str, code: int = 0) -> str:
 
 def test_from_apply_to_destroy() -> None:
     with telling() as story:
-        assert "15 made" in lines(story, "apply")
+        assert "16 made" in lines(story, "apply")
         story.run_ends()
         assert "no manifest" in lines(story, "logs")
         assert "nothing to change" in lines(story, "apply")
