@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from deploy.pieces import TAGGED, Found, Kind, Piece
+from deploy.pieces import Found, Kind, Piece
 
 NOBODYS: Final = "was not made by this tool"
 MADE_ANEW: Final = {
@@ -23,12 +23,19 @@ def conflicts(pieces: Iterable[Piece], there: Mapping[str, Found]) -> Iterator[s
     Args:
         there: what there is, by id in lower case.
     """
+    taken = ""
     for piece in pieces:
         thing = there.get(piece.id.lower())
-        if thing is None or piece.kind not in TAGGED:
+        if thing is None or piece.owner is None:
             continue
+        if piece.kind is Kind.STORAGE and thing.owner != piece.owner:
+            taken = f"{piece.id.lower()}/"
+        elif taken and piece.id.lower().startswith(taken):
+            continue  # the account says it already
         label = label_of(piece)
-        if thing.owner != piece.owner:
+        # A container that is nobody's is taken as it is; what it is used for can be seen in it.
+        usable = piece.kind is Kind.CONTAINER and thing.owner is None
+        if thing.owner != piece.owner and not usable:
             yield f"{label}: {_whose(piece, thing)}"
         elif piece.kind not in MADE_ANEW and "region" in differences(piece, thing):
             region = thing.facts["region"]
@@ -37,6 +44,12 @@ def conflicts(pieces: Iterable[Piece], there: Mapping[str, Found]) -> Iterator[s
 
 def _whose(piece: Piece, thing: Found) -> str:
     """Whose a thing is that has a piece's name, and what to do about it."""
+    if piece.kind is Kind.CONTAINER:
+        return (
+            f"belongs to the deployment {thing.owner}, whose models and records would be mixed "
+            "with this one's; take another account, or `destroy` that deployment, if this one is "
+            "to take its place"
+        )
     if piece.kind is not Kind.STORAGE:
         whose = f"belongs to the deployment {thing.owner}" if thing.owner else NOBODYS
         return f"{whose}; take another `name`"
@@ -64,6 +77,11 @@ def other_reasons(piece: Piece, thing: Found) -> Iterator[str]:
     """Why a thing is to be sent again although its facts are right."""
     if thing.failed:
         yield "Azure could not bring it about the last time"
+    if piece.kind is Kind.CONTAINER and thing.owner is None:
+        if thing.before:
+            yield "it was there before: it is marked as this deployment's, and `destroy` leaves it"
+        else:
+            yield "it does not say whose it is"
     if piece.config != thing.config:
         yield "it was made from another configuration"
     if piece.secrets is not None and piece.secrets != thing.secrets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from deploy.pieces import CONFIG_TAG, NAME_TAG, SECRETS_TAG, Found, Kind
+from deploy.pieces import CONFIG_TAG, NAME_TAG, OWNER_METADATA, SECRETS_TAG, Found, Kind
 from deploy.template.part import API_VERSIONS
 from job.errors import UnavailableError
 
@@ -46,18 +46,20 @@ def found_of(resource_id: str, body: Body) -> Found:
     try:
         properties = body.get("properties") or {}
         tags = body.get("tags") or {}
+        metadata = (properties.get("metadata") or {}) if kind is Kind.CONTAINER else {}
         return Found(
             id=resource_id,
             name=str(body.get("name") or resource_id.rpartition("/")[2]),
             kind=kind,
             api_version=API_VERSIONS[kind],
-            owner=tags.get(NAME_TAG),
+            owner=tags.get(NAME_TAG) or metadata.get(OWNER_METADATA),
             config=tags.get(CONFIG_TAG),
             secrets=tags.get(SECRETS_TAG) or None,
             facts=_READERS[kind](body, properties),
             principal_id=properties.get("principalId"),
             running=kind is Kind.GROUP and _state(properties) in UNDER_WAY,
             failed=properties.get("provisioningState") in NOT_MADE,
+            metadata=dict(metadata),
         )
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise UnavailableError(

@@ -10,6 +10,10 @@ from typing import Final
 NAME_TAG: Final = "numerai-job"
 CONFIG_TAG: Final = "numerai-job-config"
 SECRETS_TAG: Final = "numerai-job-secrets"
+OWNER_METADATA: Final = "numerai_job"
+"""What `NAME_TAG` is on other things, in the metadata of a container, which has no tags."""
+BEFORE_METADATA: Final = "numerai_job_before"
+"""Marks a container that was there before its deployment, which does not remove it."""
 
 
 class Kind(StrEnum):
@@ -43,7 +47,7 @@ class Piece:
             it has none.
         facts: what can be seen of it in Azure and is compared, by name in the plan's words.
         principal: of a role assignment: the id of the identity, or the object id of the deployer.
-        owner: the tag `NAME_TAG` that it has; None where it has no tags.
+        owner: the tag `NAME_TAG` that it has, or `OWNER_METADATA`; None where it has neither.
         starts: what begins at once when it is sent, as in "the job"; empty for nothing.
     """
 
@@ -70,13 +74,15 @@ class Found:
     """What Azure has under the id of a piece, as `deploy.found.found_of` reads it.
 
     Attributes:
-        owner: the tag `NAME_TAG`: which job it was made for; None where it was made by others.
+        owner: the tag `NAME_TAG` or `OWNER_METADATA`: which job it was made for; None where it was
+            made by others.
         config: the tag `CONFIG_TAG`.
         secrets: the tag `SECRETS_TAG`.
         facts: as in `Piece`.
         principal_id: an identity's object id, or whom a role assignment is for.
         running: of a container group: whether a run is under way.
         failed: whether it was not made or changed as it was to be, and may not work.
+        metadata: of a container, all that it has.
     """
 
     id: str
@@ -90,3 +96,9 @@ class Found:
     principal_id: str | None = None
     running: bool = False
     failed: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def before(self) -> bool:
+        """Whether it is a container that was there before the deployment that has it."""
+        return BEFORE_METADATA in self.metadata

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploy.azure import Principal
 from deploy.found import found_of, kind_of
-from deploy.pieces import NAME_TAG, Found, Piece
+from deploy.pieces import BEFORE_METADATA, NAME_TAG, Found, Kind, Piece
 from deploy.plan import Step, decide
 from deploy.push.parallel import for_each
 from deploy.secrets import Secrets
@@ -62,6 +62,8 @@ def survey(session: Session, secrets: Secrets | None) -> Survey:
         secrets_tag=tag,
     )
     found = _found(session, ((piece.id, piece.api_version) for piece in template.pieces))
+    found = {resource_id: _owned(session, thing) for resource_id, thing in found.items()}
+    template = template.with_metadata({i: thing.metadata for i, thing in found.items()})
     former = _found(session, _others(session, template.pieces, template.unused))
     return Survey(deployer, template, tag, found, tuple(former.values()))
 
@@ -77,6 +79,24 @@ def _others(
         if kind is not None:
             ids[one.lower()] = one, API_VERSIONS[kind]
     return [one for key, one in ids.items() if key not in known]
+
+
+def _owned(session: Session, thing: Found) -> Found:
+    """A container as it is to be taken: that of a deployment that is no more is nobody's, and in an
+    account that was there, what is nobody's was there before.
+    """
+    if thing.kind is not Kind.CONTAINER or thing.owner == session.settings.name:
+        return thing
+    if thing.owner is not None and _lives(session, thing.owner):
+        return thing
+    before = {BEFORE_METADATA: "true"} if not session.settings.storage.create else {}
+    return replace(thing, owner=None, metadata={**thing.metadata, **before})
+
+
+def _lives(session: Session, name: str) -> bool:
+    """Whether another deployment has more than its data: it is in the account's resource group."""
+    tagged = session.azure.arm.tagged(session.names.scope, NAME_TAG, name)
+    return any(kind_of(one) not in {None, Kind.STORAGE} for one in tagged)
 
 
 def _found(session: Session, wanted: Iterable[tuple[str, str]]) -> dict[str, Found]:

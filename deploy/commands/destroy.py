@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from deploy.names import MODELS, RUNS
 from deploy.pieces import TAGGED, Found, Kind
 from deploy.secrets import all_secrets
 from deploy.session import Session, begin, start, tell
@@ -31,7 +30,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         (thing for thing in there if thing.kind in ORDER),
         key=lambda thing: (ORDER.index(thing.kind), thing.name),
     )
-    doomed += _data(session, there) if args.with_data else []
+    doomed += _data(session, seen, there) if args.with_data else []
     if not doomed:
         tell(f"{session.settings.name}: there is nothing to remove")
         return Exit.OK
@@ -53,9 +52,17 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
 
 
 def _own(session: Session, seen: Survey) -> Iterator[Found]:
-    """What there is, but for what the tag says to be others': they may have taken our names."""
+    """What there is, but for what says to be others': they may have taken our names. Of whoever
+    deploys, the rights on another deployment's containers may be that one's.
+    """
+    others = {one.id.lower() for one in _others_containers(session, seen)}
+    deployer = seen.deployer.object_id.lower()
     for thing in (*seen.found.values(), *seen.former):
-        if thing.kind not in TAGGED or thing.owner == session.settings.name:
+        scope = thing.id.lower().rpartition("/providers/")[0]
+        if thing.kind is Kind.ASSIGNMENT and scope in others:
+            if (thing.principal_id or "").lower() != deployer:
+                yield thing
+        elif thing.kind not in TAGGED or thing.owner == session.settings.name:
             yield thing
         else:
             tell(f"  {seen.label(thing)} was not made by this deployment and stays")
@@ -70,12 +77,25 @@ def _tell_what_goes(session: Session, seen: Survey, doomed: Sequence[Found]) -> 
         tell(f"storage account {account} stays, with models and run records")
 
 
-def _data(session: Session, there: list[Found]) -> list[Found]:
-    """Where the data are: the account if it was made here, else the two containers in it."""
+def _others_containers(session: Session, seen: Survey) -> list[Found]:
+    containers = [thing for thing in seen.found.values() if thing.kind is Kind.CONTAINER]
+    return [one for one in containers if one.owner not in {None, session.settings.name}]
+
+
+def _data(session: Session, seen: Survey, there: list[Found]) -> list[Found]:
+    """Where the data are: the account if it was made here, else the two containers in it, if they
+    were; never what another deployment has its data in.
+    """
+    others = _others_containers(session, seen)
+    for one in others:
+        tell(f"  {seen.label(one)} belongs to the deployment {one.owner} and stays")
     if session.settings.storage.create:
-        return [thing for thing in there if thing.kind is Kind.STORAGE]
-    ids = {session.names.container(name).lower() for name in (MODELS, RUNS)}
-    return [thing for thing in there if thing.id.lower() in ids]
+        return [thing for thing in there if thing.kind is Kind.STORAGE and not others]
+    containers = [one for one in there if one.kind is Kind.CONTAINER and one not in others]
+    for one in containers:
+        if one.before or one.owner is None:
+            tell(f"  {seen.label(one)} was there before this deployment and stays")
+    return [one for one in containers if not one.before and one.owner is not None]
 
 
 def _agreed(session: Session) -> bool:

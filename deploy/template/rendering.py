@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from deploy.names import Names
-from deploy.pieces import CONFIG_TAG, NAME_TAG, SECRETS_TAG, TAGGED, Piece
+from deploy.pieces import CONFIG_TAG, NAME_TAG, SECRETS_TAG, TAGGED, Kind, Piece
 from deploy.settings import DeploySettings
 from deploy.template import expressions
 from deploy.template.group import group_parts
@@ -76,6 +76,16 @@ class Template:
             },
             needs=self.needs,
         )
+
+    def with_metadata(self, metadata: Mapping[str, Mapping[str, str]]) -> Template:
+        """The same with these metadata, by id, beside those that it gives: to send what is there
+        without them would take them away.
+        """
+        resources = {
+            resource_id: _with_metadata(resource, metadata.get(resource_id, {}))
+            for resource_id, resource in self.resources.items()
+        }
+        return replace(self, resources=resources)
 
     def _depends_on(self, resource_id: str) -> dict[str, list[str]]:
         needed = [need for need in self.needs[resource_id] if need in self.resources]
@@ -146,7 +156,7 @@ def _piece(part: Part, owner: str, secrets_tag: str | None) -> Piece:
         secrets=secrets_tag if part.secret else None,
         facts=part.facts,
         principal=part.principal,
-        owner=owner if part.kind in TAGGED else None,
+        owner=owner if part.kind in TAGGED or part.kind is Kind.CONTAINER else None,
         starts=part.starts,
     )
 
@@ -163,6 +173,14 @@ def _resource(part: Part, settings: DeploySettings) -> dict[str, Any]:
     if part.secret:
         resource["tags"][SECRETS_TAG] = expressions.parameter(expressions.SECRETS_TAG)
     return resource
+
+
+def _with_metadata(resource: Mapping[str, Any], more: Mapping[str, str]) -> Mapping[str, Any]:
+    if not more:
+        return resource
+    properties = resource["properties"]
+    metadata = {**more, **properties["metadata"]}
+    return {**resource, "properties": {**properties, "metadata": metadata}}
 
 
 def _hash(part: Part) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from deploy.names import MODELS, RUNS
-from deploy.pieces import Kind
+from deploy.pieces import OWNER_METADATA, Kind
 from deploy.template.part import Frame, Part
 
 KEPT_DAYS: Final = 7
@@ -99,7 +99,8 @@ def _lifecycle(frame: Frame) -> Part:
 
 
 def _container(frame: Frame, name: str, words: str) -> Part:
-    properties: dict[str, Any] = {"publicAccess": "None"}
+    owner = {OWNER_METADATA: frame.settings.name}
+    properties: dict[str, Any] = {"publicAccess": "None", "metadata": owner}
     return Part(
         kind=Kind.CONTAINER,
         name=name,

@@ -348,6 +348,14 @@ class TestInTheWay:
             "`storage: {create: false}`, if this one is to take its place",
         )
 
+    def test_the_containers_of_another_deployment_are_left_alone(self) -> None:
+        shared = settings(name="first", storage={"account": "old0", "create": False})
+        with pytest.raises(UsageError) as caught:
+            changed(replace(shared, name="second"), deployed(shared))
+        assert [fault.partition(", ")[0] for fault in caught.value.faults] == [
+            f"blob container {name}: belongs to the deployment first" for name in (MODELS, RUNS)
+        ]
+
     def test_a_name_that_ends_like_the_group_of_the_checks_is_told(self) -> None:
         there = deployed(settings(triggers=[CHECK]))
         with pytest.raises(UsageError) as caught:

@@ -140,7 +140,10 @@ def test_the_account_is_closed() -> None:
         "version": {"delete": {"daysAfterCreationGreaterThan": 30}}
     }
     for name in (MODELS, RUNS):
-        assert made[names.container(name)]["properties"] == {"publicAccess": "None"}
+        assert made[names.container(name)]["properties"] == {
+            "publicAccess": "None",
+            "metadata": {"numerai_job": "numerai-job"},
+        }
 
 
 def test_an_account_that_was_there_is_not_in_the_template() -> None:
