@@ -35,14 +35,14 @@ FINAL_CONFLICTS: Final = frozenset(
     }
 )
 """Conflicts that no waiting mends; the others come from something that is going on."""
-ACTION: Final = re.compile(r"perform action '([^']+)'(?: over scope '([^']+)')?")
+ACTION: Final = re.compile(r"perform action '([^']+)'(?: (?:over|at) scope '([^']+)')?")
 ROLES: Final = (
     ("microsoft.authorization/roledefinitions", "Owner or User Access Administrator"),
     (
         "microsoft.authorization/roleassignments",
         "Owner, User Access Administrator or Role Based Access Control Administrator",
     ),
-    ("microsoft.resources/subscriptions", "Contributor of the subscription"),
+    ("microsoft.resources/subscriptions", "Contributor on the subscription"),
     ("", "Contributor"),
 )
 
@@ -109,7 +109,7 @@ def _forbidden(what: str, error: HttpResponseError) -> UnavailableError:
     return UnavailableError(
         f"you may not {what}",
         f"the right to {action} on {scope} is missing",
-        hint=f"have the role {role} given to you there; a new role takes some minutes to count",
+        hint=f"have the role {role} given to you; a new role takes some minutes to count",
     )
 
 

@@ -101,7 +101,10 @@ def _asked(state: RetryCallState) -> float:
 
 
 def _log_retry(state: RetryCallState) -> None:
-    log.warning("%s; next try in %.1f s", _error(state), state.upcoming_sleep)
+    error = _error(state)
+    if isinstance(error, TransientError) and state.attempt_number > 1:  # its hint has been given
+        error = TransientError(error.what, *error.why)
+    log.warning("%s; next try in %.1f s", error, state.upcoming_sleep)
 
 
 def _give_up(state: RetryCallState, *, what: str, seconds: float) -> T:  # type: ignore[type-var]

@@ -174,3 +174,17 @@ def test_trouble_that_comes_after_another_kind_begins_with_its_whole_patience(
     operation = Flaky(clock, *[refused] * 10, *[busy()] * 2)
     assert Retry(clock, 60.0)(operation, what="no answer") == "answer"
     assert operation.tried_at[10] - operation.tried_at[0] > 60.0
+
+
+def test_what_to_do_is_said_once_and_not_before_each_try(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused() -> None:
+        raise TransientError("refused", "a role is missing", hint="ask for the role")
+
+    with pytest.raises(UnavailableError) as caught:
+        Retry(clock, 20.0)(refused, what="cannot read")
+    assert caught.value.hint == "ask for the role"
+    assert len(caplog.records) > 2
+    assert caplog.text.count("ask for the role") == 1
+    assert caplog.text.count("refused; a role is missing") == len(caplog.records)

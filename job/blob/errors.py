@@ -87,11 +87,11 @@ def _refused(said: str, what: str, place: Place, code: str, *, writes: bool) -> 
         role = CONTRIBUTOR if writes else READER
         return TransientError(
             said,
-            "a fresh role assignment takes minutes to count; this one does not, or is missing",
+            "a role is missing, or too fresh to count yet: that takes minutes",
             hint=(
-                f"give the identity the role {role} on the container {place.url.container} of "
-                f"{place.host}; `python -m deploy apply` does. Firewall rules of the account "
-                "refuse in the same way"
+                f"whoever is signed in here (in Azure, the job's identity) needs the role {role} "
+                f"on the container {place.url.container} of {place.host}; `python -m deploy apply` "
+                "gives it to both. Firewall rules of the account refuse in the same way"
             ),
             patience=ROLE_PATIENCE,
         )
