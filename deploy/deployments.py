@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from azure.core.credentials import TokenCredential
+from azure.core.exceptions import HttpResponseError
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.deployments.models import (
     Deployment,
@@ -18,13 +19,14 @@ from azure.mgmt.resource.deployments.models import (
 )
 
 from deploy.arm import Arm, connection_options, shown
-from deploy.refusals import AbsentError, lines_of
+from deploy.refusals import AbsentError, code_of, lines_of
 from job.errors import UnavailableError, UsageError
 
 DEPLOYING: Final = 20 * 60.0
 ASKING: Final = 5 * 60.0
 MARK: Final = "numerai-job-apply"
 """A deployment's tag that says which call of `apply` it belongs to."""
+ACTIVE: Final = "DeploymentActive"
 ENDED: Final = frozenset({"succeeded", "failed", "canceled"})
 Json = dict[str, Any]
 Tell = Callable[[str], None]
@@ -38,6 +40,10 @@ class Foreseen:
     id: str
 
 
+class ActiveError(UnavailableError):
+    """Another call of `apply` deploys, or has deployed: what was planned is out of date."""
+
+
 class Deployments:
     """The deployments called `name` of the resource group `group`."""
 
@@ -46,6 +52,7 @@ class Deployments:
     ) -> None:
         self.group, self.name = group, name
         self._arm, self._clock = arm, arm.clock
+        self._former: str | None = None
         client = DeploymentsMgmtClient(
             credential,
             subscription,
@@ -80,7 +87,9 @@ class Deployments:
     def deploy(self, template: Json, parameters: Json, *, tell: Tell) -> None:
         """Carries out a deployment and waits for its end, telling the id of what has come about.
 
-        Raises `UnavailableError` when it fails, or has not ended after `DEPLOYING` seconds.
+        Raises:
+            ActiveError: another has come before it, or after it: look again at what there is.
+            UnavailableError: it fails, or has not ended after `DEPLOYING` seconds.
         """
         mark = uuid4().hex
         properties = DeploymentProperties(**_how(template, parameters))
@@ -92,15 +101,38 @@ class Deployments:
     def wait_for_former(self, tell: Tell) -> None:
         """Waits for a deployment that another call has left under way."""
         found = self._found()
-        if found is None or _state_of(found) in ENDED:
-            return
-        tell("a former deployment is still under way; waiting for its end")
-        self._wait(lambda: _state_of(self._found()), failed=lambda _: None)
+        if found is not None and _state_of(found) not in ENDED:
+            tell("a former deployment is still under way; waiting for its end")
+            self._wait(lambda: _state_of(self._found()), failed=lambda _: None)
+            found = self._found()
+        self._former = _mark_of(found)
+
+    def check_alone(self) -> None:
+        """Raises `ActiveError` if another has deployed since `wait_for_former`."""
+        self._is_there(self._found(), "")
 
     def _begin(self, body: Deployment, mark: str) -> None:
         """Begins it, unless a try before has done so and only its answer was lost."""
-        if _mark_of(self._found()) != mark:
+        if self._is_there(self._found(), mark):
+            return
+        try:
             self._deployments.begin_create_or_update(self.group, self.name, body, polling=False)
+        except HttpResponseError as error:
+            if code_of(error) == ACTIVE:
+                raise self._active() from error
+            raise
+
+    def _is_there(self, found: DeploymentExtended | None, mark: str) -> bool:
+        """Whether this is the deployment of that mark; raises `ActiveError` if it is another's."""
+        there = _mark_of(found)
+        if there not in {mark, self._former, None}:
+            raise self._active()
+        return there == mark
+
+    def _active(self) -> ActiveError:
+        return ActiveError(
+            f"another `apply` deploys {self.name} at the same time", hint="`apply` again"
+        )
 
     def _wait(
         self, state_now: Callable[[], str], failed: Callable[[str], None] | None = None
@@ -134,7 +166,7 @@ class Deployments:
     def _state(self, mark: str, told: set[str], tell: Tell) -> str:
         """The state of the deployment with this mark; tells what has come about since."""
         found = self._found()
-        if _mark_of(found) != mark:
+        if not self._is_there(found, mark):
             return "accepted"
         for resource_id, state, _ in self._parts():
             if state == "Succeeded" and resource_id not in told:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from deploy.commands.plan import offline_template
 from deploy.cost import cost_of
+from deploy.deployments import ActiveError
 from deploy.pieces import Kind
 from deploy.plan import Action, Step, nothing_to_change, to_delete, to_deploy
 from deploy.plan_text import plan_text
@@ -22,6 +23,8 @@ from deploy.words import counted, listed
 from job.errors import Exit, TokenError, UnavailableError, UsageError
 from job.secret import Secret
 
+TRIES: Final = 5
+"""How often what there is is looked at, while others deploy in between."""
 ASKING: Final = 15.0
 """Seconds for which Numerai is asked again whether it knows the token."""
 HINT: Final = "give the token that https://numer.ai/account shows, and `apply` again"
@@ -40,13 +43,25 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     offline_template(session)
     secrets = all_secrets(session.settings, environ)
     start(secrets.values(), environ)
+    for left in reversed(range(TRIES)):
+        try:
+            _apply(session, secrets)
+            break
+        except ActiveError:
+            if not left:
+                raise
+            tell("another `apply` came in between: looking again at what there is")
+    return Exit.OK
+
+
+def _apply(session: Session, secrets: Secrets) -> None:
     session.azure.deployments.wait_for_former(tell)
     seen = survey(session, secrets)
     steps = seen.steps
     former = _former_hooks(session)
     if nothing_to_change(steps):
         tell(_hook(session, secrets, former) or f"{session.settings.name}: nothing to change")
-        return Exit.OK
+        return
     tell(plan_text(session.settings, steps, cost=cost_of(session.settings)))
     tell("")
     _check_account(session, secrets, former)
@@ -54,7 +69,6 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     if hooked := _hook(session, secrets, former):
         tell(hooked)
     tell(_made(session, steps))
-    return Exit.OK
 
 
 def _check_account(session: Session, secrets: Secrets, former: list[Secret]) -> None:
@@ -69,6 +83,7 @@ def _check_account(session: Session, secrets: Secrets, former: list[Secret]) -> 
     try:
         check_account(numerai, hook=session.settings.webhook, own=former)
     except UsageError as error:
+        session.azure.deployments.check_alone()  # else it is our own, set meanwhile
         raise UsageError(
             "there is no model for Numerai's webhook; nothing was changed", error.faults, error.hint
         ) from error
@@ -93,6 +108,7 @@ def _carry_out(session: Session, secrets: Secrets, seen: Survey, former: list[Se
     if template["resources"]:
         # Before anything is deleted: what Azure refuses must leave what is there as it is.
         _validate(session, template, given)
+    azure.deployments.check_alone()
     if any(step.id.lower() == names.webhook.lower() for step in to_delete(steps)):
         # While the address is known: once the workflow is gone nobody can tell whose it was.
         _unhook(session, secrets, former)

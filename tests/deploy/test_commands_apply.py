@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from argparse import Namespace
 from typing import Any
 
 import pytest
 
+from deploy.deployments import ActiveError
+from deploy.session import begin
 from job.secret import Secret
 from tests.azure.cloud import Cloud
 from tests.deploy.place import Place
+from tests.e2e.driver import wait_for
 
 WRITING = {"PUT", "PATCH", "DELETE"}
 
@@ -17,6 +22,11 @@ WRITING = {"PUT", "PATCH", "DELETE"}
 def writes(cloud: Cloud) -> list[str]:
     """The operations that changed something, or were to."""
     return [asked.operation for asked in cloud.requests if asked.method in WRITING]
+
+
+def deployments(cloud: Cloud) -> int:
+    """How many were to be begun."""
+    return [asked.operation for asked in cloud.requests].count("deployments.put")
 
 
 def hooks(place: Place) -> dict[str, str]:
@@ -192,6 +202,54 @@ def test_a_numerai_that_cannot_be_reached_is_a_warning(place: Place) -> None:
     assert applied.code == 0, applied.text
     assert "warning: the API token could not be tried" in applied.out
     assert place.names.group.lower() in place.there()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("until", ["begun", "over"])
+def test_of_two_first_applies_one_deploys_and_the_other_looks_again(
+    place: Place, until: str
+) -> None:
+    others: list[subprocess.Popen[str]] = []
+    place.cloud.faults.add(where="workflows.put", kind="slow", seconds=1.0)
+
+    def come_between(_: object) -> None:
+        """What is there has been looked at, and nothing is made yet."""
+        if not others:
+            others.append(place.start("apply"))
+            if until == "over":
+                others[0].communicate(timeout=60)
+            wait_for(lambda: deployments(place.cloud), "the other one deploys", within=60)
+
+    place.box.on("account", come_between)
+    applied = place.run("apply")
+    try:
+        out, err = others[0].communicate(timeout=60)
+    finally:
+        others[0].kill()
+    assert (others[0].returncode, applied.code) == (0, 0), out + err + applied.text
+    assert "another `apply` came in between" in applied.out
+    assert deployments(place.cloud) == 1
+    assert list(hooks(place)) == ["mallard"]
+    place.settled()
+    assert "nothing to change" in place.run("apply").out
+
+
+def test_a_deployment_that_others_have_under_way_is_not_written_over(place: Place) -> None:
+    place.cloud.add_group("numerai")
+    place.cloud.faults.add(where="deployments.put", kind="stuck")
+    session = begin(Namespace(file=str(place.file)), place.environ())
+    template = {
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/"
+        "deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0",
+        "resources": [],
+    }
+    url = f"{place.names.scope}/providers/Microsoft.Resources/deployments/numerai-job"
+    properties = {"mode": "Incremental", "template": template}
+    session.azure.arm.put(url, "2025-04-01", {"properties": properties})  # without a mark
+    with pytest.raises(ActiveError, match="at the same time"):
+        session.azure.deployments.deploy(template, {}, tell=str)
+    assert deployments(place.cloud) == 2  # asked once, and not again
 
 
 def test_a_plan_without_secrets_says_what_it_could_not_compare(place: Place) -> None:
