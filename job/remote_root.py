@@ -20,7 +20,7 @@ from typing import Final
 
 from job.artifact_cache import BY_PATH, ArtifactCache
 from job.artifacts import Artifact, artifact_at, check_pinned
-from job.errors import ModelError, UsageError
+from job.errors import ModelError, UnavailableError, UsageError
 from job.files import disk_errors, sha256_of, write_whole
 from job.manifest import Manifest, load_manifest, manifest_bytes
 from job.model_spec import FeatureFile, ModelSpec
@@ -55,6 +55,7 @@ class RemoteRoot:
         self._cache = ArtifactCache(cache)
         self._allow_unpinned = allow_unpinned
         self._copied: dict[PurePosixPath, Entry] = {}
+        self._notes: dict[str, bytes | None] = {}
 
     @property
     def shown(self) -> str:
@@ -136,20 +137,26 @@ class RemoteRoot:
             )
 
     def _by_digest(self, model: ModelSpec, sha256: str) -> Artifact:
-        key = model.modules or sha256
+        key, note = model.modules or sha256, f"{object_name(sha256)}{SUFFIX}"
         place = self._cache.place(key, model.artifact.name)
         with self._cache.turn(key):
             artifact = self._kept(model, place)
             if artifact is None:
+                # First, and in place first: what is kept has beside it what was read last.
+                data = self._note(note)
                 with self._cache.part() as part:
                     self._lay_out(model, sha256, part)
-                    made, target = part / place.name, place
-                    if model.modules is not None:
-                        made, target = part, place.parent
-                    self._cache.settle(made, target)
+                    made = part / place.name
+                    if model.modules is None:
+                        _lay_beside(place, data)
+                        self._cache.settle(made, place)
+                    else:
+                        _lay_beside(made, data)
+                        self._cache.settle(part, place.parent)
                 artifact = artifact_at(place, digest=sha256)
                 check_pinned(model, artifact)
-            self._note(f"{object_name(sha256)}{SUFFIX}", artifact)
+            else:
+                _lay_beside(place, self._note(note, kept=place))
         self._cache.touch(key)
         return artifact
 
@@ -196,7 +203,7 @@ class RemoteRoot:
             )
             check_pinned(model, artifact)
             if model.format != "predictions":
-                self._note(f"{model.artifact}{SUFFIX}", artifact)
+                _lay_beside(artifact.path, self._store.read(f"{model.artifact}{SUFFIX}"))
         return artifact
 
     def _copy(self, path: PurePosixPath) -> Entry | None:
@@ -219,14 +226,39 @@ class RemoteRoot:
     def _is_current(self, path: PurePosixPath, entry: Entry) -> bool:
         return self._store.find(str(path)) == entry
 
-    def _note(self, name: str, artifact: Artifact) -> None:
-        """Lays the sidecar beside the artifact, if there is one."""
-        data, place = self._store.read(name), sidecar_path(artifact.path)
-        if data is not None:
-            write_whole(place, data)
-            return
-        with disk_errors(f"cannot remove {place}"):
-            place.unlink(missing_ok=True)
+    def _note(self, name: str, *, kept: Path | None = None) -> bytes | None:
+        """The sidecar of an object, read once; None where there is none.
+
+        Args:
+            kept: the artifact, if it is here: what lies beside it will do where the store cannot
+                be read.
+        """
+        if name not in self._notes:
+            try:
+                self._notes[name] = self._store.read(name)
+            except UnavailableError as error:
+                if kept is None:
+                    raise
+                log.warning("%s; the note kept beside %s is used", error, kept)
+                self._notes[name] = _beside(kept)
+        return self._notes[name]
+
+
+def _beside(artifact: Path) -> bytes | None:
+    """The sidecar that lies beside an artifact."""
+    place = sidecar_path(artifact)
+    with disk_errors(f"cannot read {place}"):
+        return place.read_bytes() if place.exists() else None
+
+
+def _lay_beside(artifact: Path, sidecar: bytes | None) -> None:
+    """Lays the sidecar beside the artifact, if there is one; else there is none there either."""
+    place = sidecar_path(artifact)
+    if sidecar is not None:
+        write_whole(place, sidecar)
+        return
+    with disk_errors(f"cannot remove {place}"):
+        place.unlink(missing_ok=True)
 
 
 def _runtime_faults(manifest: Manifest) -> Iterator[str]:

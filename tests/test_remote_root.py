@@ -64,6 +64,14 @@ def kept(cache: Path) -> set[str]:
     return {str(path.relative_to(cache)) for path in cache.rglob("*") if path.is_file()}
 
 
+def noted(pushed: Pushed, model: ModelSpec) -> str:
+    """Puts a sidecar there; gives its name."""
+    name = f"{object_name(str(model.sha256))}{SUFFIX}"
+    note = {"sha256": model.sha256, "python": "3.12.1"}
+    pushed.store.write(name, json.dumps(note).encode())
+    return name
+
+
 def manifest(*models: ModelSpec) -> Manifest:
     return Manifest(path="m.yaml", sha256="0" * 64, models=models)
 
@@ -233,7 +241,7 @@ class TestPythonModels:
         assert (artifact.path / "parts" / "ranks.py").read_bytes() == b"x = 1\n"
         before = len(store.asked)
         assert root.artifact(model) == artifact
-        assert store.asked[before:] == [("read", f"{object_name(str(model.sha256))}{SUFFIX}")]
+        assert store.asked[before:] == []
 
     def test_a_folder_that_code_has_written_into_is_laid_out_anew(
         self, root: RemoteRoot, pushed: Pushed
@@ -319,9 +327,7 @@ class TestPythonModels:
 class TestSidecars:
     def test_lie_beside_the_artifact(self, root: RemoteRoot, pushed: Pushed) -> None:
         model = pushed.file("teal.pkl")
-        name = f"{object_name(str(model.sha256))}{SUFFIX}"
-        note = {"sha256": model.sha256, "python": "3.12.1"}
-        pushed.store.write(name, json.dumps(note).encode())
+        noted(pushed, model)
         sidecar = read_sidecar(root.artifact(model).path, sha256=model.sha256)
         assert sidecar is not None
         assert sidecar.python == "3.12.1"
@@ -329,15 +335,63 @@ class TestSidecars:
         assert stored is not None
         assert stored.sidecar == sidecar
 
-    def test_that_are_taken_away_are_gone(
-        self, root: RemoteRoot, pushed: Pushed, store: Watched
+    def test_that_are_taken_away_are_gone_for_the_next_run(
+        self, root: RemoteRoot, pushed: Pushed, store: Watched, cache: Path
     ) -> None:
         model = pushed.folder("branta", FOLDER)
-        name = f"{object_name(str(model.sha256))}{SUFFIX}"
-        store.write(name, json.dumps({"sha256": model.sha256, "python": "3.12.1"}).encode())
+        name = noted(pushed, model)
         assert read_sidecar(root.artifact(model).path, sha256=None)
         (store.root / name).unlink()
-        assert read_sidecar(root.artifact(model).path, sha256=None) is None
+        again = RemoteRoot(store, cache, allow_unpinned=False)
+        assert read_sidecar(again.artifact(model).path, sha256=None) is None
+
+    @pytest.mark.parametrize("kind", ["file", "folder", "code"])
+    @pytest.mark.parametrize("has_note", [True, False])
+    def test_that_cannot_be_read_now_are_those_read_before(
+        self,
+        pushed: Pushed,
+        store: Watched,
+        cache: Path,
+        caplog: pytest.LogCaptureFixture,
+        kind: str,
+        has_note: bool,
+    ) -> None:
+        model = {
+            "file": pushed.file("teal.pkl"),
+            "folder": pushed.folder("branta", FOLDER),
+            "code": pushed.code("smew.py", CODE),
+        }[kind]
+        name = noted(pushed, model) if has_note else f"{object_name(str(model.sha256))}{SUFFIX}"
+        first = RemoteRoot(store, cache, allow_unpinned=False).artifact(model)
+        store.faults[name] = UnavailableError("the store is away")
+        store.asked.clear()
+        again = RemoteRoot(store, cache, allow_unpinned=False)
+        for _ in range(3):
+            assert again.artifact(model) == first
+            assert (read_sidecar(first.path, sha256=model.sha256) is not None) == has_note
+        assert store.asked == [("read", name)]
+        assert caplog.text.count("the store is away; the note kept beside") == 1
+
+    def test_that_were_never_read_are_not_taken_for_absent(
+        self, root: RemoteRoot, pushed: Pushed, store: Watched, cache: Path
+    ) -> None:
+        model = pushed.file("teal.pkl")
+        name = noted(pushed, model)
+        store.faults[name] = UnavailableError("the store is away")
+        for _ in range(2):
+            with pytest.raises(UnavailableError):
+                root.artifact(model)
+        assert kept(cache) == set()
+        store.faults.clear()
+        assert read_sidecar(root.artifact(model).path, sha256=model.sha256) is not None
+
+    def test_are_read_once_in_a_run(self, root: RemoteRoot, pushed: Pushed, store: Watched) -> None:
+        model = pushed.code("smew.py", CODE)
+        name = noted(pushed, model)
+        artifact = root.artifact(model)
+        (artifact.path.parent / "ranks.py").write_text("x = 0\n")  # so it is laid out anew
+        assert read_sidecar(root.artifact(model).path, sha256=model.sha256) is not None
+        assert store.asked.count(("read", name)) == 1
 
 
 class TestFeatureLists:
