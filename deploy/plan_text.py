@@ -35,15 +35,18 @@ def plan_text(
     warnings: Sequence[str] = (),
     notes: Sequence[str] = (),
     looked: bool = True,
+    unseen: str = "Nobody is signed in to Azure",
 ) -> str:
     """The plan as people read it, without a line end behind it.
 
     Args:
         warnings: sentences beside those of the settings.
         notes: further sentences, such as what could not be asked.
-        looked: False if nobody was asked what exists.
+        looked: False if nobody could say what exists.
+        unseen: then, why.
     """
-    return "\n".join(_lines(settings, steps, cost, (*settings.warnings, *warnings), notes, looked))
+    warned = (*settings.warnings, *warnings)
+    return "\n".join(_lines(settings, steps, cost, warned, notes, "" if looked else unseen))
 
 
 def _lines(
@@ -52,13 +55,13 @@ def _lines(
     cost: Cost,
     warnings: Sequence[str],
     notes: Sequence[str],
-    looked: bool,
+    unseen: str,
 ) -> Iterator[str]:
     yield f"{settings.name} in resource group {settings.resource_group}, {settings.location}"
     yield f"  subscription {settings.subscription}"
     yield ""
-    if not looked:
-        yield "Nobody is signed in to Azure, so this takes it that nothing exists yet."
+    if unseen:
+        yield f"{unseen}, so this takes it that nothing exists yet."
     yield from (f"  {SIGNS[step.action]} {step.sentence}" for step in steps)
     yield summary(steps)
     yield starting(steps)

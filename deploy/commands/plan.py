@@ -44,13 +44,15 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         write_whole(Path(args.template), template.text.encode())
         notes.append(f"The template is in {args.template}.")
     complete = set(secrets) == set(session.settings.all_secrets)
+    unseen = ""
     seen, why = _survey(session, secrets if complete else None)
     if seen is None:
         steps = decide(template.pieces, {})
-        notes.append(f"Azure was not asked: {why}")
+        unseen, note = why
+        notes.append(note)
     else:
         steps = seen.steps
-        notes += foreseen(session, seen, steps)
+        notes += [*beside(session, seen, steps), *foreseen(session, seen, steps)]
         if not complete:
             notes.append(
                 "The secrets are not all given, so that those of the container were not compared."
@@ -66,6 +68,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
             warnings=warnings,
             notes=[*more, *notes],
             looked=seen is not None,
+            unseen=unseen,
         )
     )
     return Exit.OK
@@ -86,15 +89,35 @@ def offline_template(session: Session) -> Template:
     return template
 
 
-def _survey(session: Session, secrets: Secrets | None) -> tuple[Survey | None, str]:
-    """What Azure has, or why it could not be asked."""
+def _survey(session: Session, secrets: Secrets | None) -> tuple[Survey | None, tuple[str, str]]:
+    """What Azure has, or why that is not known: in short, and in a note."""
     try:
         session.azure.principal()
     except (UnavailableError, UsageError) as error:
-        return None, str(error)
+        return None, ("Nobody is signed in to Azure", f"Azure was not asked: {error}")
     from deploy.survey import survey
 
-    return survey(session, secrets), ""
+    try:
+        return survey(session, secrets), ("", "")
+    except UnavailableError as error:
+        return None, (
+            "Azure does not show what there is",
+            f"Azure does not show what there is: {error}",
+        )
+
+
+def beside(session: Session, seen: Survey, steps: Sequence[Step]) -> list[str]:
+    """What `apply` does that no step says: the resource group, and a webhook that goes."""
+    from deploy.arm import LISTING
+
+    notes = []
+    group = session.settings.resource_group
+    if not seen.found and session.azure.arm.get(session.names.scope, LISTING) is None:
+        notes.append(f"`apply` makes the resource group {group}, which is not there yet.")
+    hook = session.names.webhook.lower()
+    if not session.settings.webhook and any(step.id.lower() == hook for step in steps):
+        notes.append("`apply` takes Numerai's webhook away before its workflow.")
+    return notes
 
 
 def schedule_words(session: Session, secrets: Secrets) -> tuple[Sequence[str], list[str]]:

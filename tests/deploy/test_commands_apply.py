@@ -287,6 +287,37 @@ def test_without_anyone_signed_in_the_plan_says_so(
     assert place.cloud.requests == []
 
 
+def test_without_rights_the_plan_is_the_one_of_nothing_there(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.run("apply")
+    place.settled()
+    someone = place.cloud.add_principal("someone", "User")
+    for name, value in place.cloud.sign_in(someone).items():
+        monkeypatch.setenv(name, value)
+        place.more[name] = value
+    planned = place.run("plan")
+    assert planned.code == 0, planned.text
+    assert "Azure does not show what there is, so this takes it that nothing" in planned.out
+    assert "Azure does not show what there is: you may not " in planned.out
+    assert "Nobody is signed in" not in planned.out
+    assert "+ create container group numerai-job" in planned.out
+
+
+def test_the_plan_says_what_no_step_says(place: Place) -> None:
+    group = "`apply` makes the resource group numerai, which is not there yet."
+    gone = "`apply` takes Numerai's webhook away before its workflow."
+    planned = place.run("plan").out
+    assert group in planned
+    assert gone not in planned
+    place.run("apply")
+    place.settled()
+    place.write(triggers=[{"days": ["Tue"], "at": ["12:05"]}])
+    planned = place.run("plan").out
+    assert group not in planned
+    assert gone in planned
+
+
 def test_the_template_is_written_and_can_be_deployed_as_it_is(place: Place) -> None:
     target = place.folder / "numerai.json"
     assert f"The template is in {target}." in place.run("plan", "--template", str(target)).out
