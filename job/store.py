@@ -6,25 +6,37 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from filelock import FileLock, Timeout
 
+from job.errors import UnavailableError
 from job.files import clear_parts, disk_errors, write_whole
 
 LOCK = "lock"
 HOLDER = "lock.json"
+OVERDUE = timedelta(minutes=10)
+"""A run has ended so long after its time-out at the latest, whatever hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock, as far as it left a note."""
+    """Who holds a lock, as far as it left a note.
+
+    Attributes:
+        since: when it began, aware; None where that is not known.
+        endless: whether the lock is held in a way in which no run holds it, and which never lapses.
+        how_to_end: what to do if it is not to hold the lock any longer.
+    """
 
     text: str
+    since: datetime | None = None
+    endless: bool = False
+    how_to_end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,8 @@ class Folder:
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                holder: Holder | None = holder_of(self.read(HOLDER))
+                found = holder_of(self.read(HOLDER))
+                holder: Holder | None = replace(found, how_to_end="end that process")
             else:
                 holder = None
         try:
@@ -159,6 +172,9 @@ class Folder:
                 self.write(HOLDER, note_of_holder(since))
             yield holder
         finally:
+            if holder is None:
+                with suppress(OSError):  # or the next one would be taken for this one at first
+                    (self.root / HOLDER).unlink()
             lock.release()
 
 
@@ -176,6 +192,40 @@ def holder_of(note: bytes | None) -> Holder:
         known = None
     if not isinstance(known, dict):
         return Holder("another run")
+    since = known.get("since")
     return Holder(
-        f"process {known.get('pid')} on {known.get('host')}, running since {known.get('since')}"
+        f"process {known.get('pid')} on {known.get('host')}, running since {since}",
+        _moment(since),
+    )
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def check_will_end(holder: Holder, *, shown: str, now: datetime, run_timeout: float) -> None:
+    """Raises `UnavailableError` for a holder that is no run, or that should have ended long ago:
+    runs that left everything to it would do so for ever.
+
+    Args:
+        shown: the place whose lock it is.
+        run_timeout: seconds that a run may take.
+    """
+    if holder.endless:
+        why = "its lease has no end: no run took it, and it does not lapse"
+        who = f"the note beside it is of {holder.text}"
+    elif holder.since and now - holder.since > timedelta(seconds=run_timeout) + OVERDUE:
+        why = "that is longer than NUMERAI_RUN_TIMEOUT lets a run go on"
+        who = f"{holder.text} holds it"
+    else:
+        return
+    raise UnavailableError(
+        f"nothing was done: the lock of {shown} is held, and not for a run that goes on",
+        who,
+        why,
+        hint=holder.how_to_end,
     )

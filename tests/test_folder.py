@@ -12,7 +12,7 @@ import pytest
 
 from job.errors import Exit, UnavailableError
 from job.files import disk_errors, read_json, sha256_of, write_whole
-from job.store import LOCK, Folder
+from job.store import HOLDER, LOCK, Folder
 
 
 @pytest.fixture
@@ -73,6 +73,13 @@ def test_the_lock_dies_with_its_holder(store: Folder) -> None:
     assert (store.root / LOCK).exists()
     with store.lock("later") as holder:
         assert holder is None
+
+
+def test_a_holder_takes_its_note_away_with_it(store: Folder) -> None:
+    """Who comes while the next one has no note yet would take it for this one."""
+    with store.lock("noon"):
+        assert store.find(HOLDER) is not None
+    assert store.find(HOLDER) is None
 
 
 def test_the_lock_is_not_inherited_by_children(store: Folder) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from job.blob import Blob
-from job.errors import UnavailableError
-from job.store import HOLDER, Folder, Store
+from job.errors import Exit, UnavailableError
+from job.store import HOLDER, Folder, Holder, Store, check_will_end
 from tests.azurite.fixtures import Container
 from tests.clock import FakeClock
 
@@ -144,3 +144,52 @@ def test_a_lock_ends_with_the_work_that_fails_under_it(store: Store, reopen: Ope
         raise ZeroDivisionError
     with reopen().lock("later") as holder:
         assert holder is None
+
+
+def test_a_holders_beginning_is_known_where_it_noted_one(store: Store, reopen: Open) -> None:
+    began = "2026-11-20T12:05:00+00:00"
+    notes = {
+        began: datetime(2026, 11, 20, 12, 5, tzinfo=UTC),
+        "2026-11-20T12:05:00": None,  # of no time zone
+        "noon": None,
+    }
+    for since, moment in notes.items():
+        with store.lock(since), reopen().lock("later") as holder:
+            assert holder is not None
+            assert (holder.since, holder.endless) == (moment, False)
+            assert holder.how_to_end
+
+
+BEGAN = datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("holder", "after"),
+    [
+        (Holder("a run"), timedelta(days=9)),
+        (Holder("a run", BEGAN), timedelta(0)),
+        (Holder("a run", BEGAN), timedelta(hours=1, minutes=10)),
+    ],
+)
+def test_a_holder_that_may_be_a_run_that_goes_on_is_left_alone(
+    holder: Holder, after: timedelta
+) -> None:
+    check_will_end(holder, shown="runs", now=BEGAN + after, run_timeout=3600.0)
+
+
+@pytest.mark.parametrize(
+    ("holder", "after", "why"),
+    [
+        (Holder("a run", BEGAN, how_to_end="end it"), 4201, "longer than NUMERAI_RUN_TIMEOUT"),
+        (Holder("a run", endless=True, how_to_end="end it"), 0, "its lease has no end"),
+    ],
+)
+def test_a_holder_that_will_not_end_is_told_with_what_to_do(
+    holder: Holder, after: int, why: str
+) -> None:
+    now = BEGAN + timedelta(seconds=after)
+    with pytest.raises(UnavailableError, match="the lock of runs is held") as caught:
+        check_will_end(holder, shown="runs", now=now, run_timeout=3600.0)
+    assert why in str(caught.value)
+    assert "a run" in str(caught.value)
+    assert (caught.value.hint, caught.value.exit_code) == ("end it", Exit.UNAVAILABLE)

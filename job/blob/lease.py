@@ -14,15 +14,18 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from shlex import quote
 from typing import Final
 
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobLeaseClient
 
-from job.blob.container import Container
+from job.blob.container import Container, unless_missing
 from job.blob.errors import MISSING, TAKEN, code_of, translated
+from job.blob_url import BlobUrl
 from job.errors import Exit, JobError, StoppedError, TransientError
+from job.store import Holder
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,7 @@ class Lease:
             raise StoppedError(self._lost.what, self._lost.exit_code)
 
     @contextmanager
-    def held(self, holder: Callable[[], str]) -> Iterator[str | None]:
+    def held(self, holder: Callable[[], Holder]) -> Iterator[Holder | None]:
         """Holds the lock inside: None, or who holds it already.
 
         Args:
@@ -90,7 +93,7 @@ class Lease:
             thread.join(seconds)
             self._release(lease, seconds)
 
-    def _acquire(self, lease: BlobLeaseClient, holder: Callable[[], str]) -> str | None:
+    def _acquire(self, lease: BlobLeaseClient, holder: Callable[[], Holder]) -> Holder | None:
         """Takes the lease, if need be when that of a dead holder has lapsed; else who holds it."""
         clock = self._container.clock
         until = clock.monotonic() + self._times.wait
@@ -98,17 +101,29 @@ class Lease:
         while not self._is_acquired(lease):
             left = until - clock.monotonic()
             if left <= 0:
-                return holder()
+                return self._described(holder())
             if not told:
                 log.warning(
                     "%s holds the lock of %s; if it is dead, its lock lapses within %.0f s",
-                    holder(),
+                    holder().text,
                     self._container,
                     self._times.wait,
                 )
                 told = True
             clock.sleep(min(self._times.retry, left))
         return None
+
+    def _described(self, holder: Holder) -> Holder:
+        """The same, with what the service tells of the lease, and how to break it."""
+        blob, url = self._container.blob(self._name), self._container.place.url
+        found = self._container.ask(
+            lambda: unless_missing(blob.get_blob_properties), what=f"cannot read {self._name}"
+        )
+        return replace(
+            holder,
+            endless=found is not None and found.lease.duration == "infinite",
+            how_to_end=how_to_break(url, self._name),
+        )
 
     def _is_acquired(self, lease: BlobLeaseClient) -> bool:
         return self._container.ask(
@@ -187,6 +202,16 @@ class Lease:
                 lease.release(connection_timeout=seconds, read_timeout=seconds)
         except JobError as error:
             log.warning("the lock of %s lapses by itself: %s", self._container, error)
+
+
+def how_to_break(url: BlobUrl, name: str) -> str:
+    """The command that takes the lease of a blob below that URL from who has it."""
+    host, _, path = url.account.partition("://")[2].partition("/")
+    account = path or host.partition(".")[0]
+    return (
+        "if no run goes on there, break its lease: az storage blob lease break --auth-mode login "
+        f"--account-name {account} -c {quote(url.container)} -b {quote(url.name(name))}"
+    )
 
 
 def _seconds() -> float:

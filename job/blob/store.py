@@ -195,7 +195,7 @@ class Blob:
         Args:
             since: when this run began, for whoever finds the lock held.
         """
-        with self._lease.held(lambda: holder_of(self.read(HOLDER)).text) as other:
+        with self._lease.held(lambda: holder_of(self.read(HOLDER))) as other:
             if other is None:
                 self.write(HOLDER, note_of_holder(since))
-            yield None if other is None else Holder(other)
+            yield other

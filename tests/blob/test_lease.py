@@ -18,7 +18,8 @@ import pytest
 from azure.storage.blob import BlobLeaseClient
 
 from job.blob import Blob
-from job.blob.lease import LeaseTimes
+from job.blob.lease import LeaseTimes, how_to_break
+from job.blob_url import parse_blob_url
 from job.clock import Clock
 from job.errors import Exit, StoppedError, UnavailableError
 from job.store import HOLDER, LOCK
@@ -97,6 +98,31 @@ def test_a_holder_that_lives_is_told_of_after_the_wait(
         assert holder is not None
         assert holder.text == "another run"
     assert sum(clock.sleeps) == pytest.approx(75.0)
+
+
+@pytest.mark.parametrize(("duration", "endless"), [(15, False), (-1, True)])
+def test_a_lease_without_end_is_told_from_one_that_lapses(
+    container: Container, locked: Blob, duration: int, endless: bool
+) -> None:
+    blob = container.client.get_blob_client(LOCK)
+    blob.upload_blob(b"")
+    BlobLeaseClient(blob).acquire(lease_duration=duration)
+    with locked.lock("noon") as holder:
+        assert holder is not None
+        assert holder.endless is endless
+        assert "az storage blob lease break --auth-mode login" in holder.how_to_end
+        assert f"-c {container.url.container} -b lock" in holder.how_to_end
+
+
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        ("https://ducks.blob.core.windows.net/runs", "--account-name ducks -c runs -b lock"),
+        ("http://127.0.0.1:1/ducks/runs/a%20b", "--account-name ducks -c runs -b 'a b/lock'"),
+    ],
+)
+def test_a_lock_is_broken_with_its_whole_name(url: str, names: str) -> None:
+    assert how_to_break(parse_blob_url(url), LOCK).endswith(names)
 
 
 def test_a_stop_ends_the_wait(container: Container, clock: FakeClock, locked: Blob) -> None:
