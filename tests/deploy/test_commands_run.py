@@ -51,6 +51,7 @@ def test_the_first_run_says_that_nothing_is_pushed_yet(place: Place) -> None:
     assert status.code == 0
     assert "usage, exit code 2" in status.out
     assert "no manifest pushed yet" in status.out
+    assert "UTC or when Numerai calls, as deploy.yaml says" in status.out
     assert "no manifest pushed yet" in place.run("logs").out
 
 
