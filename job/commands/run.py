@@ -33,7 +33,7 @@ from job.run import Job
 from job.run_log import RunLog
 from job.settings import Settings, wants_exit_zero
 from job.shield import shield
-from job.store import Store
+from job.store import Store, check_will_end
 from job.units import parse_duration, perhaps
 
 log = logging.getLogger("job.commands.run")
@@ -56,6 +56,8 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     since = clock.now().isoformat(timespec="seconds")
     with reporter.telling(), runs.lock(since) as holder:
         if holder is not None:
+            limit = settings.run_timeout
+            check_will_end(holder, shown=runs.shown, now=clock.now(), run_timeout=limit)
             _say_held(f"{holder.text} holds the lock of {runs.shown}", as_json=args.json)
             return Exit.OK
         reporter.look_back(runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -29,6 +30,25 @@ def test_the_second_run_names_the_holder_and_touches_nothing(home: Home) -> None
     assert home.files() == files
     assert home.records() == records
     assert first.process.poll() is None
+
+
+def test_a_holder_that_should_have_ended_long_ago_is_no_success(home: Home) -> None:
+    beacon = home.root / "beacon"
+    home.add("teal", slow(60, str(beacon)))
+    first = home.start()
+    wait_for(beacon.exists, "the model predicts")
+    note = home.runs / "lock.json"
+    noted = json.loads(note.read_bytes())
+    note.write_text(json.dumps({**noted, "since": "2020-02-02T12:00:00+00:00"}))
+    records = home.records()
+    second = home.run("--json")
+    assert second.code == 4
+    assert f"process {first.pid}" in second.err
+    assert "running since 2020-02-02T12:00:00+00:00" in second.err
+    assert second.err.rstrip().endswith("end that process")
+    assert home.records() == records
+    first.kill()
+    assert home.run("--dry-run", "--only", "teal", NUMERAI_MODEL_TIMEOUT="1s").code == 3
 
 
 def test_a_model_process_does_not_hold_the_lock_of_a_run_that_died(home: Home) -> None:
