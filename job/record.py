@@ -132,6 +132,8 @@ class RunRecord:
         self._aside = aside
         self._ended: tuple[str, str, int, str] | None = None
         self._saved_at = started
+        self.is_closed = False
+        """Whether the store has it with its end."""
 
     @property
     def results(self) -> list[ModelResult]:
@@ -183,6 +185,7 @@ class RunRecord:
         with self._guard:
             self._ended = (_text(now), outcome, int(exit_code), self._redact(message))
         self.save()
+        self.is_closed = True
         self._write_latest()
 
     def note_notices(self, notices: Sequence[Mapping[str, object]], failing: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from tenacity import RetryCallState, wait_exponential, wait_random
 from job.blob.account import Place
 from job.blob.errors import MISSING, code_of, translated
 from job.clock import Clock
+from job.errors import JobError
 from job.retry import FIRST_WAIT, Retry
 from job.store import Entry
 
@@ -63,8 +64,15 @@ class Container:
 
     def once(self, operation: Callable[[], T], *, what: str, writes: bool = False) -> T:
         """Runs `operation` once; raises `TransientError` where another try may succeed."""
-        with translated(what, self.place, writes=writes):
-            return operation()
+        was_stopping = self.clock.stopping is not None
+        try:
+            with translated(what, self.place, writes=writes):
+                return operation()
+        except JobError:
+            # The SDK may have taken an order to stop, raised inside it, for an error of its own.
+            if not was_stopping:
+                self.clock.check()
+            raise
 
     def find(self, name: str) -> Entry | None:
         """What is known of a blob, None when there is none."""

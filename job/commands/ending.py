@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,42 +15,48 @@ from job.logs import redacted
 from job.notices.reporter import Reporter
 from job.outcomes import unfinished
 from job.output import say
-from job.record import SUFFIX, Outcome, RunRecord
+from job.record import LATEST, SUFFIX, Outcome, RunRecord
 from job.report import headline, outcome_word, summary
 from job.run import Job, run
 from job.run_log import SUFFIX as LOG_SUFFIX
 from job.run_log import LogWriter, RunLog
-from job.supervise import done_in_time, in_time, supervise
+from job.supervise import done_in_time, supervise
 
 log = logging.getLogger(__name__)
 
 OUTRANKED_BY_THE_DISK = (Exit.OK, Exit.MODELS_FAILED, Exit.MISSED, Exit.NO_ROUND)
-RECORD_SECONDS = 60.0
-"""What the record of a run that is told to stop gets, if it has so much time left."""
 LOG_SECONDS = 10.0
 """What the last lines of the log get to be put beside the record."""
 
 
-def run_with_log(job: Job, reporter: Reporter, lines: RunLog, *, as_json: bool) -> Exit:
+def run_with_log(
+    job: Job, reporter: Reporter, lines: RunLog, *, since: float, as_json: bool
+) -> Exit:
     """The same with a copy of what the run says beside its record, summary and error included."""
     name = job.record.name.removesuffix(SUFFIX) + LOG_SUFFIX
     writer = LogWriter(lines, job.runs, name)
     writer.start()
     try:
-        return run_to_its_end(job, reporter, as_json=as_json, told=lines.add)
+        return run_to_its_end(job, reporter, since=since, as_json=as_json, told=lines.add)
     except JobError as error:
         lines.add(redacted("\n".join(["error: " + error.lines()[0], *error.lines()[1:]])))
         raise
     finally:
-        writer.finish(in_time(job.clock, LOG_SECONDS))
+        done_in_time(lambda: writer.finish(LOG_SECONDS), clock=job.clock, seconds=LOG_SECONDS)
 
 
 def run_to_its_end(
-    job: Job, reporter: Reporter, *, as_json: bool, told: Callable[[str], None] = lambda _: None
+    job: Job,
+    reporter: Reporter,
+    *,
+    since: float,
+    as_json: bool,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Exit:
     """Runs, records, sums up and tells whoever wants to know.
 
     Args:
+        since: when the run began, on the clock's monotonic scale.
         told: gets what is said, too.
     """
     error: Exception | None = None
@@ -58,6 +65,7 @@ def run_to_its_end(
             lambda: run(job),
             clock=job.clock,
             timeout=job.settings.run_timeout,
+            since=since,
             afterwards=reporter.afterwards,
         )
     except JobError as raised:
@@ -67,7 +75,8 @@ def run_to_its_end(
         error, code = raised, Exit.UNFORESEEN
     recorded = _recorded(job, code, error)
     if not recorded and code in OUTRANKED_BY_THE_DISK:
-        code = Exit.UNAVAILABLE
+        stopping = job.clock.stopping
+        code = Exit.UNAVAILABLE if stopping is None else stopping.exit_code
     text = _text(job, code)
     if not as_json:
         say(text)
@@ -88,18 +97,13 @@ def _recorded(job: Job, code: Exit, error: Exception | None) -> bool:
     """Closes the record; False when it could not be written, or not in the time that a run has
     which is told to stop.
     """
-    if job.clock.stopping is None:
-        return _end_record(job, code, error)
-    ended: list[bool] = []
-    done_in_time(
-        lambda: ended.append(_end_record(job, code, error)), clock=job.clock, seconds=RECORD_SECONDS
-    )
-    if not ended:
-        log.error("the run record could not be written in time")
-    return ended == [True]
+    if not done_in_time(lambda: _end_record(job, code, error), clock=job.clock, seconds=math.inf):
+        what = LATEST if job.record.is_closed else "the run record"
+        log.error("%s could not be written in time", what)
+    return job.record.is_closed
 
 
-def _end_record(job: Job, code: Exit, error: Exception | None) -> bool:
+def _end_record(job: Job, code: Exit, error: Exception | None) -> None:
     record, now = job.record, job.clock.now()
     record.api_requests = job.numerai.api_requests
     record.bytes_downloaded = job.numerai.bytes_downloaded
@@ -115,8 +119,6 @@ def _end_record(job: Job, code: Exit, error: Exception | None) -> bool:
         )
     except (UnavailableError, StoppedError) as problem:
         log.error("the run record could not be written: %s", problem)
-        return False
-    return True
 
 
 def as_line(record: RunRecord) -> str:

@@ -34,6 +34,7 @@ from job.run_log import RunLog
 from job.settings import Settings, wants_exit_zero
 from job.shield import shield
 from job.store import Store, check_will_end
+from job.supervise import Orders, obeyed
 from job.units import parse_duration, perhaps
 
 log = logging.getLogger("job.commands.run")
@@ -41,31 +42,41 @@ log = logging.getLogger("job.commands.run")
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
     """Runs the job; raises the `JobError` that ended it, once the record holds it."""
-    clock, lines = Clock(), RunLog()
+    clock = Clock()
+    with obeyed(clock) as orders:
+        return _main(args, environ, clock, orders)
+
+
+def _main(args: Namespace, environ: Mapping[str, str], clock: Clock, orders: Orders) -> Exit:
+    lines, began = RunLog(), clock.monotonic()
     try:
         settings, models, manifest = prepare(
             environ, clock, lambda known: _flag_faults(args, known), also=[lines]
         )
     except (UsageError, UnavailableError) as error:
-        _leave_refusal(error, args, environ, clock)
+        _leave_refusal(error, args, environ, clock, orders)
         raise
+    orders.end_within(settings.run_timeout, since=began)
     shield()
     patience = settings.retry_patience
     runs = open_store(settings.runs_dir, environ, clock=clock, patience=patience)
-    reporter = _reporter(Receivers.of(settings), args, clock, settings.run_timeout)
+    ends_within = settings.run_timeout - (clock.monotonic() - began)
+    reporter = _reporter(Receivers.of(settings), args, clock, ends_within)
     since = clock.now().isoformat(timespec="seconds")
-    with reporter.telling(), runs.lock(since) as holder:
+    with reporter.telling(), orders.raised_in(), runs.lock(since) as holder:
         if holder is not None:
             limit = settings.run_timeout
             check_will_end(holder, shown=runs.shown, now=clock.now(), run_timeout=limit)
             _say_held(f"{holder.text} holds the lock of {runs.shown}", as_json=args.json)
             return Exit.OK
         reporter.look_back(runs)
+        clock.check()  # an order to stop may have been swallowed on the way
         job = _job(args, environ, settings, models, manifest, runs, clock)
         reporter.begin(runs, job.record)
+        orders.raises = False
         if isinstance(settings.runs_dir, Path):
-            return run_to_its_end(job, reporter, as_json=args.json)
-        return run_with_log(job, reporter, lines, as_json=args.json)
+            return run_to_its_end(job, reporter, since=began, as_json=args.json)
+        return run_with_log(job, reporter, lines, since=began, as_json=args.json)
 
 
 def _reporter(receivers: Receivers, args: Namespace, clock: Clock, ends_within: float) -> Reporter:
@@ -132,13 +143,15 @@ def _flag_faults(args: Namespace, manifest: Manifest | None) -> Iterator[str]:
 
 
 def _leave_refusal(
-    error: JobError, args: Namespace, environ: Mapping[str, str], clock: Clock
+    error: JobError, args: Namespace, environ: Mapping[str, str], clock: Clock, orders: Orders
 ) -> None:
     """Leaves and shows the record of a run that was refused, where there is a place for it."""
     reporter = _reporter(Receivers.of_refused(environ), args, clock, AT_MOST_SECONDS)
     record = leave_refusal(error, environ, clock, look_back=reporter.look_back)
+    orders.raises = False
     reporter.end(error.exit_code, error, record=record)
     if record is None:
+        clock.check()
         return
     if args.json:
         say(as_line(record))

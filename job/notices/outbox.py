@@ -19,6 +19,7 @@ T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 log = logging.getLogger(__name__)
 
+HEARTBEAT_SECONDS = 0.2
 NOT_IN_TIME = "no answer in the time that there was"
 
 
@@ -94,10 +95,10 @@ class Outbox(Generic[T]):
                 self._deliveries.append(order.delivery)
             orders.put(order)
 
-    def wait(self, seconds: float) -> None:
-        """Waits until all is delivered or the time is over."""
+    def wait(self, seconds: float) -> bool:
+        """Waits until all is delivered or the time is over; gives whether all is."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._open, timeout=max(0.0, seconds))
+            return self._changed.wait_for(lambda: not self._open, timeout=max(0.0, seconds))
 
     def deliveries(self) -> list[Delivery]:
         """What has become of everything so far."""
@@ -115,12 +116,17 @@ class Outbox(Generic[T]):
 
 
 def wait_for_all(outboxes: Sequence[Outbox[Any]], *, until: float, clock: Clock) -> list[Delivery]:
-    """Waits until all is delivered, a monotonic moment has come, or a signal; gives what has become
-    of everything.
+    """Waits until all is delivered, a monotonic moment has come, or an order to stop; gives what
+    has become of everything.
     """
+    was_stopping = clock.stopping is not None
+    left = max(0.0, until - clock.monotonic())
     try:
         for outbox in outboxes:
-            outbox.wait(until - clock.monotonic())
+            while not outbox.wait(pause := min(HEARTBEAT_SECONDS, left)) and left > 0:
+                left -= pause
+                if not was_stopping:
+                    clock.check()
     except (StoppedError, KeyboardInterrupt):
         log.warning("stopped while messages were being sent")
     found = [delivery for outbox in outboxes for delivery in outbox.deliveries()]

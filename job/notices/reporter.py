@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from job.clock import Clock
-from job.errors import Exit, JobError
+from job.errors import Exit, JobError, StoppedError
 from job.manifest import Manifest
 from job.notices.message import Message
 from job.notices.outbox import Outbox, wait_for_all
@@ -208,5 +208,7 @@ def _harmless() -> Iterator[None]:
     """Lets nothing that goes wrong inside, a signal included, change what the run comes to."""
     try:
         yield
+    except StoppedError:  # the clock knows it
+        log.warning("stopped while telling of the run")
     except (Exception, KeyboardInterrupt):
         log.exception("unforeseen error while telling of the run")

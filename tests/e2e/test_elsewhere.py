@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import IO, Any
 
 import cloudpickle
 import pytest
@@ -178,14 +180,7 @@ def test_a_signal_ends_the_wait_for_a_lock(there: Elsewhere, number: signal.Sign
     lock.acquire_lease(lease_duration=-1)
     errors = there.home.root / "stderr"
     with errors.open("w") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "job"],
-            env=there.home.environ(**there.environ),
-            cwd=there.home.root,
-            stdin=subprocess.DEVNULL,
-            stderr=file,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
+        process = start(there, file)
     try:
         wait_for(lambda: "holds the lock" in errors.read_text(), "it waits for the lock", 60.0)
         process.send_signal(number)
@@ -343,3 +338,89 @@ def test_a_store_that_hangs_does_not_hold_up_a_stop(own: tuple[Azurite, Elsewher
     assert "teal" in ended.out
     azurite.resume()
     assert there.latest()["outcome"] == "running"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_end_of_the_record_hangs(
+    own: tuple[Azurite, Elsewhere], number: signal.Signals
+) -> None:
+    azurite, there = own
+    there.push("teal", good())
+    there.home.box.on("createSubmission", lambda _: azurite.halt(), when="after")
+    errors = there.home.root / "stderr"
+    with errors.open("w") as file:
+        process = start(there, file)
+    try:
+        wait_for(lambda: "teal: submitted" in errors.read_text(), "it is submitted", 60.0)
+        time.sleep(1.0)  # into the end of the record
+        process.send_signal(number)
+        assert process.wait(12.0) == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
+    finally:
+        process.kill()
+        process.wait()
+    assert "the run record could not be written in time" in errors.read_text()
+    assert "Traceback" not in errors.read_text()
+
+
+def test_the_time_of_a_run_holds_for_the_wait_for_a_lock(there: Elsewhere) -> None:
+    there.push("teal", good())
+    lock = there.container.client.get_blob_client("runs/of/drake/lock")
+    lock.upload_blob(b"")
+    lock.acquire_lease(lease_duration=-1)
+    ended = there.run(NUMERAI_RUN_TIMEOUT="5s", within=40.0)
+    assert ended.code == 4
+    assert "the run did not end within 5 s" in ended.err
+    assert there.home.box.submissions == []
+
+
+def test_the_time_of_a_run_holds_for_the_end_of_its_record(own: tuple[Azurite, Elsewhere]) -> None:
+    azurite, there = own
+    there.push("teal", good())
+    there.home.box.on("createSubmission", lambda _: azurite.halt(), when="after")
+    limits = {"NUMERAI_RUN_TIMEOUT": "15s", "NUMERAI_RETRY_PATIENCE": "10m"}
+    running = there.home.start(**there.environ, **limits)
+    ended = running.end(45.0)
+    assert ended.code == 4
+    assert "teal: submitted" in ended.err
+    assert "the run record could not be written in time" in ended.err
+
+
+def test_a_signal_while_a_token_is_waited_for(there: Elsewhere) -> None:
+    """What is raised then, the identity's library takes for an error of its own."""
+    errors = there.home.root / "stderr"
+    with socket.create_server(("127.0.0.1", 0)) as silent, errors.open("w") as file:
+        silent.settimeout(60.0)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = start(
+            there,
+            file,
+            NUMERAI_MODELS_DIR="https://account.blob.core.windows.net/models",
+            NUMERAI_RUNS_DIR="https://account.blob.core.windows.net/runs",
+            AZURE_STORAGE_CONNECTION_STRING=None,
+            AZURE_CLIENT_ID="11111111-1111-1111-1111-111111111111",
+            IDENTITY_ENDPOINT=f"{address}/token",
+            IDENTITY_HEADER="made-up",
+            AZURE_POD_IDENTITY_AUTHORITY_HOST=address,
+        )
+        try:
+            asked, _ = silent.accept()
+            with asked:
+                assert asked.recv(1)
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(10.0) == 143
+        finally:
+            process.kill()
+            process.wait()
+    assert "Traceback" not in errors.read_text()
+
+
+def start(there: Elsewhere, errors: IO[str], **env: str | None) -> subprocess.Popen[bytes]:
+    """A run whose errors can be read while it goes on."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "job"],
+        env=there.home.environ(**{**there.environ, **env}),
+        cwd=there.home.root,
+        stdin=subprocess.DEVNULL,
+        stderr=errors,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
