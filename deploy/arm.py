@@ -130,6 +130,20 @@ class Arm:
         except AbsentError:
             return []
 
+    def assignments(self, scope: str, principal: str, api_version: str) -> list[Json]:
+        """The role assignments that a principal has at, above and below a scope; none where there
+        is no such scope.
+        """
+        query = urlencode(
+            {"$filter": f"principalId eq '{principal}'", "api-version": api_version},
+            quote_via=quote,
+        )
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments?{query}"
+        try:
+            return list(self._pages(path, what=f"list who may do what with {shown(scope)}"))
+        except AbsentError:
+            return []
+
     def _pages(self, path: str, *, what: str) -> Iterator[Json]:
         url: str | None = self._url(path)
         while url:

@@ -24,7 +24,8 @@ class Survey:
     """What was seen.
 
     Attributes:
-        found: what there is of the template's pieces, by id.
+        found: what there is of the template's pieces, by their ids. A role assignment that others
+            gave, under another id, counts as the piece that it makes needless.
         former: what there is beside, with this job's tag or its names.
     """
 
@@ -63,6 +64,7 @@ def survey(session: Session, secrets: Secrets | None) -> Survey:
     )
     found = _found(session, ((piece.id, piece.api_version) for piece in template.pieces))
     found = {resource_id: _owned(session, thing) for resource_id, thing in found.items()}
+    found |= _given_elsewhere(session, template.pieces, found)
     template = template.with_metadata({i: thing.metadata for i, thing in found.items()})
     former = _found(session, _others(session, template.pieces, template.unused))
     return Survey(deployer, template, tag, found, tuple(former.values()))
@@ -79,6 +81,43 @@ def _others(
         if kind is not None:
             ids[one.lower()] = one, API_VERSIONS[kind]
     return [one for key, one in ids.items() if key not in known]
+
+
+def _given_elsewhere(
+    session: Session, pieces: Iterable[Piece], found: Mapping[str, Found]
+) -> dict[str, Found]:
+    """Role assignments that others made, by the ids of the pieces that are there thereby: Azure
+    does not take the same right at the same scope again under another name.
+    """
+    there = {resource_id.lower(): thing for resource_id, thing in found.items()}
+    names = {piece.id.lower() for piece in pieces}
+    wanted = [
+        piece
+        for piece in pieces
+        if piece.kind is Kind.ASSIGNMENT
+        and piece.id.lower() not in there
+        # What is yet to be made has no rights on it.
+        and (piece.scope.lower() in there or piece.scope.lower() not in names)
+    ]
+
+    def look(piece: Piece) -> tuple[str, Found] | None:
+        principal: str | None = piece.principal
+        if principal is not None and principal.startswith("/"):
+            identity = there.get(principal.lower())
+            principal = identity.principal_id if identity is not None else None
+        if principal is None:
+            return None
+        rows = session.azure.arm.assignments(piece.scope, principal, piece.api_version)
+        given = (found_of(str(row["id"]), row) for row in rows)
+        same = (one for one in given if _gives(one, piece))
+        return next(((piece.id, one) for one in same), None)
+
+    return dict(one for one in for_each(look, wanted) if one is not None)
+
+
+def _gives(assignment: Found, piece: Piece) -> bool:
+    scope = assignment.id.lower().rpartition("/providers/")[0]
+    return scope == piece.scope.lower() and assignment.facts["role"] == piece.facts["role"].lower()
 
 
 def _owned(session: Session, thing: Found) -> Found:

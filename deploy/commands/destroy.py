@@ -57,7 +57,9 @@ def _own(session: Session, seen: Survey) -> Iterator[Found]:
     """
     others = {one.id.lower() for one in _others_containers(session, seen)}
     deployer = seen.deployer.object_id.lower()
-    for thing in (*seen.found.values(), *seen.former):
+    # What is there under another id than the piece's was given by others.
+    ours = [thing for one, thing in seen.found.items() if thing.id.lower() == one.lower()]
+    for thing in (*ours, *seen.former):
         scope = thing.id.lower().rpartition("/providers/")[0]
         if thing.kind is Kind.ASSIGNMENT and scope in others:
             if (thing.principal_id or "").lower() != deployer:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import pytest
 
 from deploy.names import MODELS, RUNS
-from deploy.pieces import OWNER_METADATA
+from deploy.pieces import OWNER_METADATA, Kind
+from deploy.session import begin
+from deploy.template.part import API_VERSIONS
+from tests.azure.roles import BLOB_CONTRIBUTOR, BLOB_READER
 from tests.deploy.place import Place
 
 SHARED = {"account": "numeraimodels0", "create": False}
@@ -77,3 +82,37 @@ def test_the_data_of_a_deployment_that_is_no_more_can_be_taken_over(deployed: Pl
     gone = deployed.run("destroy", "--yes", "--with-data")
     assert "blob container models belongs to the deployment other-job and stays" in gone.out
     assert deployed.names.storage.lower() in deployed.there()
+
+
+def test_a_right_that_was_given_by_hand_is_enough_and_stays(shared: Place) -> None:
+    shared.cloud.assign(shared.cloud.deployer, BLOB_CONTRIBUTOR, shared.names.container(MODELS))
+    # The same right elsewhere, or another one here, is not the one that is needed.
+    shared.cloud.assign(shared.cloud.deployer, BLOB_CONTRIBUTOR)
+    shared.cloud.assign(shared.cloud.deployer, BLOB_READER, shared.names.container(RUNS))
+    given = {one for one in shared.there() if "/roleassignments/" in one}
+    assert len(given) == 2
+    planned = shared.run("plan").out
+    assert "= keep role assignment: whoever deploys pushes models" in planned
+    assert "+ create role assignment: whoever deploys reads runs" in planned
+    assert shared.run("apply").code == 0
+    shared.settled()
+    assert "nothing to change" in shared.run("apply").out
+    assert shared.run("destroy", "--yes").code == 0
+    assert {one for one in shared.there() if "/roleassignments/" in one} == given
+
+
+def test_a_right_that_the_job_was_given_by_hand_is_found_too(deployed: Place) -> None:
+    container = deployed.names.container(MODELS)
+    (made,) = (
+        one
+        for one in deployed.cloud.ids
+        if one.startswith(f"{container}/providers/Microsoft.Authorization/roleAssignments/")
+        and deployed.cloud.show(one)["properties"]["roleDefinitionId"].endswith(BLOB_READER)
+    )
+    shown = deployed.cloud.show(made)["properties"]
+    properties = {name: shown[name] for name in ("roleDefinitionId", "principalId")}
+    azure = begin(Namespace(file=deployed.file), deployed.environ()).azure
+    assert azure.delete(made, API_VERSIONS[Kind.ASSIGNMENT])
+    other = f"{made.rpartition('/')[0]}/11111111-2222-4333-8444-555555555555"
+    deployed.cloud.add(other, {"properties": properties})
+    assert "nothing to change" in deployed.run("apply").out
