@@ -44,7 +44,7 @@ COMMANDS: Final = {
     "apply": "make it so: create, change and delete what differs",
     "push": "send the models that are new, and the manifest that names them",
     "run": "start the job now and follow it to its end",
-    "status": "show the last run, the next one, and each model's last outcome",
+    "status": "show the last run, the next one, each model's last outcome, and the on-time record",
     "logs": "show what the job has written, or is writing",
     "cost": "show what it costs, per run and per month",
     "destroy": "remove what `apply` made, but for the storage with the models",

@@ -90,6 +90,9 @@ Exits as the job does. If a run is under way already, that one is followed.
 example:
   python -m deploy run""",
     "status": """\
+The on-time figures are those of `python -m job history`. Numerai is asked for them, once, if the
+API token is in the environment; else, or where it does not answer, the run records alone tell.
+
 example:
   python -m deploy status""",
     "logs": """\
