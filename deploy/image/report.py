@@ -35,8 +35,8 @@ def _build_all(engine: Engine) -> None:
     for tag, file, options in (
         (IMAGE, "Dockerfile", ["--target", "models", *given]),
         (JOB_IMAGE, "Dockerfile", ["--target", "job", *given]),
-        (PLAIN, plain, ["--build-arg", "EXTRAS=demo"]),
-        (PLAIN_JOB, plain, []),
+        (PLAIN, plain, ["--build-arg", "EXTRAS=azure notify demo"]),
+        (PLAIN_JOB, plain, ["--build-arg", "EXTRAS=azure notify"]),
     ):
         _say(f"building {tag}")
         if engine.build(tag, file=file, options=options, quiet=True).returncode:
