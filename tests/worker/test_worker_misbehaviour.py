@@ -33,6 +33,11 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 pytestmark = pytest.mark.filterwarnings("ignore:'force_all_finite' was renamed:FutureWarning")
 
+MANY = 1 << 16
+"""Beyond every descriptor: a process that has been testing for long has many, and the model's
+process gets its pipes under the numbers that they have there.
+"""
+
 
 def exits(live_features):
     sys.exit(3)
@@ -59,12 +64,12 @@ def interrupts(live_features):
 
 
 def closes_everything(live_features):
-    os.closerange(0, 200)
+    os.closerange(0, MANY)
     time.sleep(60)
 
 
 def closes_and_returns(live_features):
-    os.closerange(0, 200)
+    os.closerange(0, MANY)
     return first_feature(live_features)
 
 
