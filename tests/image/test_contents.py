@@ -34,7 +34,7 @@ SECRETS = re.compile(
     rb"|https?://[^\s/:@\"'<>{}]{1,64}:[^\s/@\"'<>{}%]{8,64}@[a-z]"
 )
 # Documentation and tests of libraries show how a password is written into an address.
-EXAMPLES = re.compile(rb"example|localhost|user(?:name)?:pass|host", re.IGNORECASE)
+EXAMPLES = re.compile(rb"example|localhost|(?:user(?:name)?|admin):pass|host", re.IGNORECASE)
 
 
 @pytest.fixture(params=["image", "job_image"])
