@@ -96,6 +96,9 @@ def in_a_thread(work: Callable[[], None]) -> None:
 class RunRecord:
     """The record of the run that is going on. Safe to use from many threads.
 
+    Its name sorts by when the run began, to the microsecond: what a run has left is believed from
+    the newest, and a run with nothing to do is over within the second.
+
     Args:
         store: where it is written.
         redact: takes secrets out of the text that is written.
@@ -114,7 +117,7 @@ class RunRecord:
         aside: Aside = at_once,
     ) -> None:
         self.started = started
-        self.name = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        self.name = f"{started:%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:8]}{SUFFIX}"
         self._rounds: dict[str, Round] = {}
         self.api_requests = 0
         self.bytes_downloaded = 0

@@ -67,7 +67,8 @@ def test_a_record_is_there_from_the_start_as_running(store: Folder) -> None:
 
 
 def test_records_sort_by_time_and_never_share_a_name(store: Folder) -> None:
-    names = [RunRecord(store, started=NOON + timedelta(days=n)).name for n in range(3)]
+    passed = [timedelta(milliseconds=n) for n in range(30)] + [timedelta(days=n) for n in (1, 2)]
+    names = [RunRecord(store, started=NOON + later).name for later in passed]
     assert names == sorted(names)
     assert RunRecord(store, started=NOON).name != RunRecord(store, started=NOON).name
     assert all(name.endswith(SUFFIX) for name in names)
