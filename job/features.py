@@ -47,8 +47,8 @@ def resolve_features(
 
 def features_file(model: ModelSpec) -> str | None:
     """The dataset that names the model's features, None where it asks for no published set."""
-    asked = (model.features, None if model.neutralize is None else model.neutralize.features)
-    return _features_json(model) if any(isinstance(one, FeatureSet) for one in asked) else None
+    is_set = any(isinstance(one, FeatureSet) for one in model.all_features)
+    return _features_json(model) if is_set else None
 
 
 def _features_json(model: ModelSpec) -> str:

@@ -130,3 +130,13 @@ class ModelSpec:
     def key(self) -> tuple[str, str]:
         """Tournament and name: what tells models apart."""
         return self.tournament, self.name
+
+    @property
+    def neutralizers(self) -> Features | None:
+        """What its predictions are neutralized against; None where they are not."""
+        return None if self.neutralize is None else self.neutralize.features
+
+    @property
+    def all_features(self) -> tuple[Features, ...]:
+        """All that it asks for by the name of a set, in a list or in a file."""
+        return tuple(one for one in (self.features, self.neutralizers) if one is not None)

@@ -68,15 +68,13 @@ def read_recipe(
             return frozen
         return resolve_features(features, model, data, feature_file=feature_file)
 
-    neutralize = model.neutralize
     return Recipe(
         model=model,
         artifact=artifact,
         sidecar=sidecar,
         features=names(model.features, frozen_features(sidecar, model) if sidecar else None),
         neutralizers=names(
-            None if neutralize is None else neutralize.features,
-            frozen_neutralizers(sidecar, model) if sidecar else None,
+            model.neutralizers, frozen_neutralizers(sidecar, model) if sidecar else None
         ),
     )
 

@@ -274,6 +274,5 @@ def _runtime_faults(manifest: Manifest) -> Iterator[str]:
 def _keys(model: ModelSpec) -> Iterator[str]:
     """What a model's files are kept under."""
     yield from filter(None, (model.sha256, model.modules))
-    against = None if model.neutralize is None else model.neutralize.features
-    paths = [one.path for one in (model.features, against) if isinstance(one, FeatureFile)]
+    paths = [one.path for one in model.all_features if isinstance(one, FeatureFile)]
     yield from (found[1] for path in paths if (found := FEATURE_LIST.fullmatch(str(path))))

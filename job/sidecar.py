@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -75,22 +75,54 @@ class TrialNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sidecar:
-    """What is known of an artifact.
+class Tried:
+    """What an artifact was tried with.
 
     Args:
-        sha256: of the artifact that this was written for, lower-case hex.
-        python: the version that it was tried with, such as `3.11.7`.
+        python: the version, such as `3.11.7`.
         libraries: versions by name, as `Worker.versions` has them, without Python's.
     """
 
-    sha256: Digest
     python: Version
     libraries: Mapping[str, str] = field(default_factory=dict)
-    features: Frozen | None = None
-    neutralizers: Frozen | None = None
     trial: TrialNote | None = None
+
+    @property
+    def runtime(self) -> str | None:
+        """The runtime that it was tried in."""
+        return None if self.trial is None else self.trial.runtime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sidecar:
+    """What is known of an artifact, of which several models may be made.
+
+    Args:
+        sha256: of the artifact that this was written for, lower-case hex.
+        tried: the last trial in each runtime, the newest at the end.
+        frozen: what sets and lists of features mean to its models, each asked for once.
+    """
+
+    sha256: Digest
+    tried: Annotated[tuple[Tried, ...], Field(min_length=1)]
+    frozen: tuple[Frozen, ...] = ()
     schema: Literal[1] = SCHEMA
+
+    def tried_in(self, runtime: str | None) -> Tried:
+        """The trial in that runtime; the newest where there was none."""
+        return next((one for one in self.tried if one.runtime == runtime), self.tried[-1])
+
+    def after(self, former: Sidecar | None) -> Sidecar:
+        """This one with what is still true of a former one: of the same artifact, for others of its
+        models.
+        """
+        if former is None or former.sha256 != self.sha256:
+            return self
+        runtimes = {one.runtime for one in self.tried}
+        asked = {(one.asked, one.data_version) for one in self.frozen}
+        tried = [one for one in former.tried if one.runtime not in runtimes]
+        frozen = [one for one in former.frozen if (one.asked, one.data_version) not in asked]
+        return replace(self, tried=(*tried, *self.tried), frozen=(*frozen, *self.frozen))
 
 
 _ADAPTER: Final = TypeAdapter(Sidecar)
@@ -142,10 +174,15 @@ def _first_line(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+def sidecar_bytes(sidecar: Sidecar) -> bytes:
+    """As a file has it."""
+    text = json.dumps({"schema": SCHEMA, **asdict(sidecar)}, indent=1)
+    return f"{text}\n".encode()
+
+
 def write_sidecar(artifact: Path, sidecar: Sidecar) -> None:
     """Writes it beside the artifact; raises `UnavailableError` where that cannot be done."""
-    text = json.dumps({"schema": SCHEMA, **asdict(sidecar)}, indent=1)
-    write_whole(sidecar_path(artifact), f"{text}\n".encode())
+    write_whole(sidecar_path(artifact), sidecar_bytes(sidecar))
 
 
 def freeze(features: Features, *, data_version: str, names: Sequence[str]) -> Frozen:
@@ -154,23 +191,35 @@ def freeze(features: Features, *, data_version: str, names: Sequence[str]) -> Fr
 
 
 def frozen_features(sidecar: Sidecar, model: ModelSpec) -> list[str] | None:
-    """The names that the model's `features` meant when it was added; None where it was added with
-    other features or for another version of the data.
+    """The names that the model's `features` meant when it was added; None where the artifact was
+    added with other features or for another version of the data.
     """
-    return _thawed(sidecar.features, model.features, model)
+    return _thawed(sidecar, model.features, model)
 
 
 def frozen_neutralizers(sidecar: Sidecar, model: ModelSpec) -> list[str] | None:
     """The same of the features that its predictions are neutralized against."""
-    asked = None if model.neutralize is None else model.neutralize.features
-    return _thawed(sidecar.neutralizers, asked, model)
+    return _thawed(sidecar, model.neutralizers, model)
 
 
-def _thawed(frozen: Frozen | None, asked: Features | None, model: ModelSpec) -> list[str] | None:
-    if frozen is None or asked is None:
+def unfrozen(sidecar: Sidecar, model: ModelSpec) -> list[str]:
+    """Sets that the model asks for and whose meaning was not known when it was added."""
+    sets = [asked for asked in model.all_features if isinstance(asked, FeatureSet)]
+    return sorted({asked.name for asked in sets if _thawed(sidecar, asked, model) is None})
+
+
+def how_to_freeze(model: ModelSpec) -> str:
+    """What to do about that."""
+    again = f"`python -m job add PATH --name {model.name} --replace`"
+    return f"`python -m job --dry-run` brings features.json, then {again} freezes it"
+
+
+def _thawed(sidecar: Sidecar, asked: Features | None, model: ModelSpec) -> list[str] | None:
+    if asked is None:
         return None
-    same = (frozen.asked, frozen.data_version) == (_asked(asked), model.data_version)
-    return list(frozen.names) if same else None
+    wanted = (_asked(asked), model.data_version)
+    found = (one.names for one in sidecar.frozen if (one.asked, one.data_version) == wanted)
+    return next(map(list, found), None)
 
 
 def _asked(features: Features) -> str | tuple[str, ...]:
@@ -199,14 +248,17 @@ def made_with(
     Raises `ModelError` for a pickle under another minor version of Python: it holds that Python's
     bytecode, and would end in a crash.
     """
-    made, here = minor_of(sidecar.python), minor_of(versions.get("Python", ""))
+    here = minor_of(versions.get("Python", ""))
+    fitting = (one for one in reversed(sidecar.tried) if minor_of(one.python) == here)
+    tried = next(fitting, sidecar.tried[-1])
+    made = minor_of(tried.python)
     warnings = []
     if here and made != here:
         if format in ("pickle", "joblib"):
             raise _other_python(made, here, format, runtimes)
         if format == "python":
             warnings.append(f"it was added with Python {made} and runs with {here}")
-    if differences := list(_differences(sidecar, versions, format)):
+    if differences := list(_differences(tried, versions, format)):
         warnings.append(f"it was added with other libraries: {', '.join(differences)}")
     return warnings
 
@@ -224,10 +276,10 @@ def _other_python(made: str, here: str, format: Format, runtimes: Mapping[str, P
     )
 
 
-def _differences(sidecar: Sidecar, versions: Mapping[str, str], format: Format) -> Iterator[str]:
+def _differences(tried: Tried, versions: Mapping[str, str], format: Format) -> Iterator[str]:
     """By minor version, of the libraries that a file of this format depends on."""
     relevant = OWN_LIBRARY.get(format)
-    for name, made in sidecar.libraries.items():
+    for name, made in tried.libraries.items():
         here = versions.get(name)
         if relevant in (None, name) and (here is None or minor_of(here) != minor_of(made)):
             yield f"{name} {made} (here {here or 'none'})"

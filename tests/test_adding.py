@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from job.__main__ import command
 from job.adding.placing import place_of, settle, staged
 from job.errors import Exit, UnavailableError, UsageError
 from job.manifest import Manifest, read_manifest
-from job.sidecar import Sidecar, read_sidecar
+from job.sidecar import Sidecar, frozen_neutralizers, read_sidecar
 from job.tree import tree_sha256
 from tests.test_trial import leave_round
 
@@ -92,6 +93,37 @@ def files(folder: Path) -> dict[str, bytes]:
 # --- add ---
 
 
+def test_a_second_model_of_one_file_leaves_what_is_known_for_the_first(
+    run: Run, home: Path
+) -> None:
+    leave_round(home / "data", 1400)
+    path = home / "models" / "good.pkl"
+    shutil.copy(home / "good.pkl", path)
+    asked = ("--postprocess", "rank", "--neutralize")
+    assert run("add", str(path), "--name", "teal", *asked, "small") == Exit.OK
+    assert run("add", str(path), "--name", "pintail", *asked, "medium") == Exit.OK
+    first, second = manifest(home).models
+    sidecar = read_sidecar(path, sha256=first.sha256)
+    assert sidecar is not None
+    assert (first.artifact, first.sha256) == (second.artifact, second.sha256)
+    sizes = [len(frozen_neutralizers(sidecar, model) or ()) for model in (first, second)]
+    assert 0 < sizes[0] < sizes[1]
+
+
+def test_check_warns_of_a_set_that_was_not_known_when_its_model_was_added(
+    run: Run, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = ("add", "good.pkl", "--name", "teal", "--postprocess", "rank", "--features", "small")
+    told = "teal: what the set 'small' had when it was added is not known"
+    assert run(*add) == Exit.OK
+    run("check")
+    assert told in capsys.readouterr().out
+    leave_round(home / "data", 1400)
+    assert run(*add, "--replace") == Exit.OK
+    run("check")
+    assert told not in capsys.readouterr().out
+
+
 def test_the_first_model_begins_a_manifest(
     run: Run, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,9 +134,10 @@ def test_the_first_model_begins_a_manifest(
     assert copy.read_bytes() == (home / "good.pkl").read_bytes()
     sidecar = read_sidecar(copy, sha256=model.sha256)
     assert isinstance(sidecar, Sidecar)
-    assert sidecar.trial is not None
-    assert sidecar.trial.data == "synthetic"
-    assert sidecar.trial.memory > 0
+    trial = sidecar.tried_in(None).trial
+    assert trial is not None
+    assert trial.data == "synthetic"
+    assert trial.memory > 0
     out = capsys.readouterr().out
     assert "predicted made-up live data: 6,500 rows" in out
     assert "MiB, with Python 3." in out

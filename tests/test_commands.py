@@ -15,7 +15,7 @@ from job.cli import parse
 from job.errors import Exit
 from job.manifest import load_manifest, read_manifest
 from job.sandbox import TINY, Sandbox
-from job.sidecar import Sidecar, TrialNote, write_sidecar
+from job.sidecar import Sidecar, TrialNote, Tried, write_sidecar
 from tests.clock import NOON
 
 MANIFEST = """
@@ -307,7 +307,9 @@ def test_status_shows_format_size_and_last_trial_in_every_tournament(
     write_signals(models)
     note = TrialNote(at=NOON.isoformat(), rows=200, seconds={"load": 1.0, "predict": 0.5},
                      memory=200 << 20, data="synthetic")  # fmt: skip
-    write_sidecar(models / "anas.pkl", Sidecar(sha256="ab" * 32, python="3.12.1", trial=note))
+    write_sidecar(
+        models / "anas.pkl", Sidecar(sha256="ab" * 32, tried=(Tried(python="3.12.1", trial=note),))
+    )
     assert run("status") == Exit.OK
     out = capsys.readouterr().out
     assert "signals round 1399 (on time)" in out
@@ -325,7 +327,9 @@ def test_status_shows_no_trial_of_another_file_than_is_pinned(
     run: Run, models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     note = TrialNote(at=NOON.isoformat(), rows=200, seconds={}, memory=0, data="synthetic")
-    write_sidecar(models / "anas.pkl", Sidecar(sha256="ab" * 32, python="3.12.1", trial=note))
+    write_sidecar(
+        models / "anas.pkl", Sidecar(sha256="ab" * 32, tried=(Tried(python="3.12.1", trial=note),))
+    )
     path = models / "models_manifest.yaml"
     path.write_text(MANIFEST.replace("anas.pkl,", f"anas.pkl, sha256: {'cd' * 32},"))
     assert run("status", "--json") == Exit.OK

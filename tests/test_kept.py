@@ -156,11 +156,8 @@ def test_a_frozen_set_is_read_as_it_was_when_the_model_was_added(
             {
                 "schema": 1,
                 "sha256": artifact.sha256,
-                "python": "3.11.7",
-                "libraries": {},
-                "features": {"asked": "small", "data_version": "v5.3", "names": ["b", "a", "old"]},
-                "neutralizers": None,
-                "trial": None,
+                "tried": [{"python": "3.11.7", "libraries": {}, "trial": None}],
+                "frozen": [{"asked": "small", "data_version": "v5.3", "names": ["b", "a", "old"]}],
             }
         )
     )

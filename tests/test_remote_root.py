@@ -67,7 +67,7 @@ def kept(cache: Path) -> set[str]:
 def noted(pushed: Pushed, model: ModelSpec) -> str:
     """Puts a sidecar there; gives its name."""
     name = f"{object_name(str(model.sha256))}{SUFFIX}"
-    note = {"sha256": model.sha256, "python": "3.12.1"}
+    note = {"sha256": model.sha256, "tried": [{"python": "3.12.1"}]}
     pushed.store.write(name, json.dumps(note).encode())
     return name
 
@@ -330,7 +330,7 @@ class TestSidecars:
         noted(pushed, model)
         sidecar = read_sidecar(root.artifact(model).path, sha256=model.sha256)
         assert sidecar is not None
-        assert sidecar.python == "3.12.1"
+        assert [one.python for one in sidecar.tried] == ["3.12.1"]
         stored = root.stored(model)
         assert stored is not None
         assert stored.sidecar == sidecar

@@ -43,7 +43,7 @@ def test_artifacts_of_every_kind_are_read(root: RemoteRoot, blob: Blob) -> None:
         pushed.folder("branta", FILES),
         pushed.code("mergus/smew.py", CODE),
     ]
-    note = {"sha256": models[0].sha256, "python": "3.12.1"}
+    note = {"sha256": models[0].sha256, "tried": [{"python": "3.12.1"}]}
     blob.write(f"{object_name(str(models[0].sha256))}{SUFFIX}", json.dumps(note).encode())
     one, folder, code = map(root.artifact, models)
     assert one.path.read_bytes() == bytes(range(256)) * 4096

@@ -15,7 +15,7 @@ from job.__main__ import command
 from job.errors import Exit, ModelError
 from job.manifest import read_manifest
 from job.runtimes.interpreters import minors_here, own_minor, unfinished, version_of
-from job.sidecar import Sidecar, made_with, write_sidecar
+from job.sidecar import Sidecar, Tried, made_with, write_sidecar
 from job.workers import Worker, worker_environment
 
 MANIFEST = """\
@@ -123,9 +123,9 @@ class TestCreate:
             for name, runtime in (("a", "gone"), ("b", "null"), ("c", "gone"), ("d", "gone"))
         )
         (root / "models_manifest.yaml").write_text(gone)
-        write_sidecar(root / "a.pkl", Sidecar(sha256="1" * 64, python=OWN))
-        write_sidecar(root / "b.pkl", Sidecar(sha256="1" * 64, python=OWN))
-        write_sidecar(root / "c.pkl", Sidecar(sha256="1" * 64, python="3.9.1"))
+        write_sidecar(root / "a.pkl", Sidecar(sha256="1" * 64, tried=(Tried(python=OWN),)))
+        write_sidecar(root / "b.pkl", Sidecar(sha256="1" * 64, tried=(Tried(python=OWN),)))
+        write_sidecar(root / "c.pkl", Sidecar(sha256="1" * 64, tried=(Tried(python="3.9.1"),)))
         assert run("create", "mine", "--requirements", str(requirements)) == Exit.OK
         assert "made with it, and run with another so far: a\n" in capsys.readouterr().out
 
@@ -282,6 +282,6 @@ def test_a_pickle_runs_in_the_runtime_made_for_it_and_is_refused_elsewhere(
         assert versions["Python"] == version_of(python)
         load = {"format": "pickle", "features": None, "timeout": 60.0, "memory": None}
         assert worker.load(artifact, **load, python=python).kind == "function"
-        sidecar = Sidecar(sha256="1" * 64, python=versions["Python"])
+        sidecar = Sidecar(sha256="1" * 64, tried=(Tried(python=versions["Python"]),))
         with pytest.raises(ModelError, match="`runtime: old` in the manifest would do"):
             made_with(sidecar, worker.versions(), format="pickle", runtimes={"old": python})

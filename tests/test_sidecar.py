@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +20,7 @@ from job.sidecar import (
     Frozen,
     Sidecar,
     TrialNote,
+    Tried,
     freeze,
     frozen_features,
     frozen_neutralizers,
@@ -30,22 +32,23 @@ from job.sidecar import (
 from tests.builders import a_model
 
 ONE, TWO = "1" * 64, "2" * 64
+TRIAL = TrialNote(
+    at="2026-11-22T12:00:00+00:00",
+    rows=6000,
+    seconds={"load": 0.5, "predict": 1.0},
+    memory=1 << 30,
+    data="synthetic",
+    runtime="numerai-3.11",
+)
+LIBRARIES = {"numpy": "2.1.3", "lightgbm": "4.5.0"}
+SMALL = Frozen(asked="small", data_version="v5.3", names=("a", "b"))
+X = Frozen(asked=("x",), data_version="v5.3", names=("x",))
 FULL = Sidecar(
     sha256=ONE,
-    python="3.11.7",
-    libraries={"numpy": "2.1.3", "lightgbm": "4.5.0"},
-    features=Frozen(asked="small", data_version="v5.3", names=("a", "b")),
-    neutralizers=Frozen(asked=("x",), data_version="v5.3", names=("x",)),
-    trial=TrialNote(
-        at="2026-11-22T12:00:00+00:00",
-        rows=6000,
-        seconds={"load": 0.5, "predict": 1.0},
-        memory=1 << 30,
-        data="synthetic",
-        runtime="numerai-3.11",
-    ),
+    tried=(Tried(python="3.11.7", libraries=LIBRARIES, trial=TRIAL),),
+    frozen=(SMALL, X),
 )
-BARE = Sidecar(sha256=ONE, python="3.11.7")
+BARE = Sidecar(sha256=ONE, tried=(Tried(python="3.11.7"),))
 
 
 @pytest.fixture
@@ -55,6 +58,10 @@ def artifact(tmp_path: Path) -> Path:
 
 def versions(python: str = "3.11.9", **libraries: str) -> dict[str, str]:
     return {"Python": python, **libraries}
+
+
+def note(**changes: Any) -> bytes:
+    return json.dumps({"sha256": ONE, "tried": [{"python": "3.11.7"}], **changes}).encode()
 
 
 class TestFile:
@@ -72,18 +79,24 @@ class TestFile:
         assert json.loads(sidecar_path(artifact).read_bytes()) == {
             "schema": 1,
             "sha256": ONE,
-            "python": "3.11.7",
-            "libraries": {"numpy": "2.1.3", "lightgbm": "4.5.0"},
-            "features": {"asked": "small", "data_version": "v5.3", "names": ["a", "b"]},
-            "neutralizers": {"asked": ["x"], "data_version": "v5.3", "names": ["x"]},
-            "trial": {
-                "at": "2026-11-22T12:00:00+00:00",
-                "rows": 6000,
-                "seconds": {"load": 0.5, "predict": 1.0},
-                "memory": 1 << 30,
-                "data": "synthetic",
-                "runtime": "numerai-3.11",
-            },
+            "tried": [
+                {
+                    "python": "3.11.7",
+                    "libraries": {"numpy": "2.1.3", "lightgbm": "4.5.0"},
+                    "trial": {
+                        "at": "2026-11-22T12:00:00+00:00",
+                        "rows": 6000,
+                        "seconds": {"load": 0.5, "predict": 1.0},
+                        "memory": 1 << 30,
+                        "data": "synthetic",
+                        "runtime": "numerai-3.11",
+                    },
+                }
+            ],
+            "frozen": [
+                {"asked": "small", "data_version": "v5.3", "names": ["a", "b"]},
+                {"asked": ["x"], "data_version": "v5.3", "names": ["x"]},
+            ],
         }
 
     def test_none_is_no_news(self, artifact: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -108,11 +121,12 @@ class TestFile:
             b"null",
             b'"text"',
             b"[" * 100_000,
-            b'{"sha256": 3, "python": "3.11.7"}',
-            b'{"sha256": "' + b"1" * 64 + b'", "python": "x"}',
-            b'{"sha256": "' + b"1" * 64 + b'", "python": "3.11.7", "schema": 2}',
-            b'{"sha256": "' + b"1" * 64 + b'", "python": "3.11.7", "features": {"names": 3}}',
-            b'{"sha256": "' + b"1" * 64 + b'", "python": "3.11.7", "libraries": {"numpy": null}}',
+            note(sha256=3),
+            note(tried=[]),
+            note(tried=[{"python": "x"}]),
+            note(schema=2),
+            note(frozen=[{"names": 3}]),
+            note(tried=[{"python": "3.11.7", "libraries": {"numpy": None}}]),
             b" " * (17 << 20),
         ],
     )
@@ -137,7 +151,7 @@ class TestFile:
 
     def test_what_a_later_version_adds_is_passed_over(self, artifact: Path) -> None:
         sidecar_path(artifact).write_text(
-            json.dumps({"sha256": ONE, "python": "3.11.7", "more": 1, "trial": None})
+            json.dumps({"sha256": ONE, "tried": [{"python": "3.11.7", "trial": None}], "more": 1})
         )
         assert read_sidecar(artifact, sha256=ONE) == BARE
 
@@ -147,7 +161,7 @@ class TestFile:
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
             max_leaves=8,
         ),
-        st.sampled_from(["schema", "sha256", "python", "libraries", "features", "trial"]),
+        st.sampled_from(["schema", "sha256", "tried", "frozen"]),
     )
     def test_no_value_of_any_key_is_a_crash(
         self, tmp_path_factory: pytest.TempPathFactory, value: Any, key: str
@@ -155,9 +169,14 @@ class TestFile:
         artifact = tmp_path_factory.mktemp("any") / "m"
         write_sidecar(artifact, FULL)
         written = json.loads(sidecar_path(artifact).read_bytes())
-        sidecar_path(artifact).write_text(json.dumps({**written, key: value}))
-        found = read_sidecar(artifact, sha256=None)
-        assert found is None or isinstance(found, Sidecar)
+        nested = {
+            "tried": [{"python": value, "libraries": value, "trial": value}],
+            "frozen": [value],
+        }
+        for other in (value, nested.get(key, value)):
+            sidecar_path(artifact).write_text(json.dumps({**written, key: other}))
+            found = read_sidecar(artifact, sha256=None)
+            assert found is None or isinstance(found, Sidecar)
 
 
 class TestFrozenFeatures:
@@ -169,7 +188,7 @@ class TestFrozenFeatures:
         self, artifact: Path, features: Features
     ) -> None:
         frozen = freeze(features, data_version="v5.2", names=["a", "b"])
-        write_sidecar(artifact, Sidecar(sha256=ONE, python="3.11.7", features=frozen))
+        write_sidecar(artifact, replace(BARE, frozen=(frozen,)))
         sidecar = read_sidecar(artifact, sha256=ONE)
         assert sidecar is not None
         same = a_model(features=features, data_version="v5.2")
@@ -178,7 +197,7 @@ class TestFrozenFeatures:
         for other in (None, FeatureSet("medium"), FeatureList(("small",))):
             assert frozen_features(sidecar, a_model(features=other, data_version="v5.2")) is None
 
-    def test_neutralizers_are_told_from_features(self) -> None:
+    def test_what_it_is_neutralized_against_stands_too(self) -> None:
         model = a_model(
             features=FeatureSet("small"), neutralize=Neutralize(FeatureList(("x",)), 0.5)
         )
@@ -186,6 +205,37 @@ class TestFrozenFeatures:
         assert frozen_neutralizers(FULL, model) == ["x"]
         assert frozen_neutralizers(FULL, a_model(neutralize=None)) is None
         assert frozen_neutralizers(BARE, model) is None
+
+
+class TestSeveralModelsOfOneArtifact:
+    """What `add` finds out for one of them leaves what it wrote down for another."""
+
+    def test_the_last_trial_in_each_runtime_is_kept(self) -> None:
+        first = Tried(python="3.12.1", trial=replace(TRIAL, runtime="v"))
+        own = Tried(python="3.11.7", trial=replace(TRIAL, runtime=None))
+        again = Tried(python="3.12.9", trial=replace(TRIAL, runtime="v", rows=7))
+        found = Sidecar(sha256=ONE, tried=(first,))
+        for tried in (own, again):
+            found = Sidecar(sha256=ONE, tried=(tried,)).after(found)
+        assert found.tried == (own, again)
+        assert [found.tried_in(name) for name in (None, "v", "gone")] == [own, again, again]
+
+    def test_lists_that_others_ask_for_are_kept(self) -> None:
+        newer = Frozen(asked="small", data_version="v5.3", names=("b",))
+        older = replace(SMALL, data_version="v5.2")
+        found = replace(BARE, frozen=(newer,)).after(replace(FULL, frozen=(SMALL, X, older)))
+        assert found.frozen == (X, older, newer)
+
+    def test_of_another_artifact_nothing_is_kept(self) -> None:
+        assert BARE.after(replace(FULL, sha256=TWO)) == BARE
+        assert BARE.after(None) == BARE
+
+    def test_a_pickle_may_run_with_each_python_that_it_was_tried_with(self) -> None:
+        both = BARE.after(Sidecar(sha256=ONE, tried=(Tried(python="3.12.1", trial=TRIAL),)))
+        for python in ("3.11.9", "3.12.4"):
+            assert made_with(both, versions(python), format="pickle", runtimes={}) == []
+        with pytest.raises(ModelError):
+            made_with(both, versions("3.13.0"), format="pickle", runtimes={})
 
 
 class TestMadeWith:
@@ -203,14 +253,14 @@ class TestMadeWith:
         )
 
     def test_where_no_list_is_shipped_the_command_names_the_python(self) -> None:
-        old = Sidecar(sha256=ONE, python="3.10.13")
+        old = Sidecar(sha256=ONE, tried=(Tried(python="3.10.13"),))
         with pytest.raises(ModelError) as caught:
             made_with(old, versions("3.12.1"), format="pickle", runtimes={})
         command = "python -m job runtime create numerai-3.10 --python 3.10 --requirements FILE"
         assert f"`{command}`" in caught.value.hint
 
     def test_a_runtime_of_the_manifest_that_would_do_is_named(self, tmp_path: Path) -> None:
-        mine = Sidecar(sha256=ONE, python=f"{own_minor()}.0")
+        mine = Sidecar(sha256=ONE, tried=(Tried(python=f"{own_minor()}.0"),))
         runtimes = {"gone": tmp_path / "gone", "fitting": Path(sys.executable)}
         with pytest.raises(ModelError) as caught:
             made_with(mine, versions("3.9.1"), format="pickle", runtimes=runtimes)
@@ -221,7 +271,7 @@ class TestMadeWith:
         assert made_with(FULL, same, format="pickle", runtimes={}) == []
 
     def test_code_of_another_python_is_a_warning(self) -> None:
-        same = versions("3.12.1", **FULL.libraries)
+        same = versions("3.12.1", **LIBRARIES)
         assert made_with(FULL, same, format="python", runtimes={}) == [
             "it was added with Python 3.11 and runs with 3.12"
         ]

@@ -21,7 +21,7 @@ from job.model_spec import FeatureList, FeatureSet, Guard, Limits, ModelSpec, Ne
 from job.models_root import LocalRoot
 from job.predict import Defaults
 from job.sandbox.synthetic import TINY, Source, datasets, feature_sets
-from job.sidecar import Sidecar, freeze
+from job.sidecar import Sidecar, Tried, freeze
 from job.trial.bench import Bench, Trial
 from job.trial.files import MADE_UP
 from job.trial.local_data import LocalData
@@ -199,7 +199,12 @@ def test_a_set_is_made_up_in_its_size_where_no_features_json_is_here(home: Home)
     assert len(pq.read_schema(trial.files.live).names) == 42 + 2
     assert trial.features is None
     texts = [note.text for note in notes(trial, trial.judge())]
-    assert texts == ["no features.json is here, so which features 'small' has is not frozen"]
+    (text,) = texts
+    what, _, mend = text.partition("; ")
+    assert what == "no features.json is here, so which features 'small' has is not frozen"
+    assert mend.startswith(
+        "`python -m job --dry-run` brings features.json, then `python -m job add "
+    )
 
 
 def test_made_up_names_are_not_held_against_a_model_that_has_its_own(home: Home) -> None:
@@ -357,20 +362,22 @@ def test_the_note_of_a_trial_freezes_what_features_mean(home: Home) -> None:
     trial = home.attempt(model, last_feature())
     sidecar = sidecar_of(trial, trial.judge(), sha256="ab" * 32, now=NOON)
     sets = feature_sets(TINY)
-    assert sidecar.features == freeze(BY_RULES, data_version="v5.3", names=sets["small"])
-    assert sidecar.neutralizers is not None
-    assert sidecar.neutralizers.names == sets["medium"]
-    assert sidecar.trial is not None
-    assert (sidecar.trial.data, sidecar.trial.rows) == ("v5.3/live.parquet", TINY.rows)
-    assert "Python" not in sidecar.libraries
-    assert {"numpy", "pandas"} <= set(sidecar.libraries)
+    assert sidecar.frozen == (
+        freeze(BY_RULES, data_version="v5.3", names=sets["small"]),
+        freeze(FeatureSet("medium"), data_version="v5.3", names=sets["medium"]),
+    )
+    (tried,) = sidecar.tried
+    assert tried.trial is not None
+    assert (tried.trial.data, tried.trial.rows) == ("v5.3/live.parquet", TINY.rows)
+    assert "Python" not in tried.libraries
+    assert {"numpy", "pandas"} <= set(tried.libraries)
 
 
 def test_frozen_features_are_used_and_a_change_of_the_set_is_told(home: Home) -> None:
     leave_round(home.data, 1400)
     then = list(feature_sets(TINY)["medium"][:3])
     frozen = freeze(BY_RULES, data_version="v5.3", names=then)
-    sidecar = Sidecar(sha256="ab" * 32, python="3.99.0", features=frozen)
+    sidecar = Sidecar(sha256="ab" * 32, tried=(Tried(python="3.99.0"),), frozen=(frozen,))
     model = a_model(features=BY_RULES, format="lightgbm", artifact=PurePosixPath("m.txt"))
     assert _frozen_names(home, model, sidecar) == then
 
@@ -378,7 +385,7 @@ def test_frozen_features_are_used_and_a_change_of_the_set_is_told(home: Home) ->
 def _frozen_names(home: Home, model: ModelSpec, sidecar: Sidecar) -> list[str]:
     import lightgbm
 
-    names = list(sidecar.features.names if sidecar.features else ())
+    names = list(sidecar.frozen[0].names)
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.integers(0, 5, (300, len(names))), columns=names)
     data = lightgbm.Dataset(frame, rng.random(300))

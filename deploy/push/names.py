@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from job.model_spec import FeatureFile, Features, ModelSpec
+from job.model_spec import FeatureFile, ModelSpec
 from job.objects import object_name
 from job.sidecar import SUFFIX
 
@@ -32,6 +32,4 @@ def is_folder(model: ModelSpec) -> bool:
 
 def feature_files(model: ModelSpec) -> Iterator[PurePosixPath]:
     """The feature lists that a model reads from files."""
-    asked: list[Features | None] = [model.features]
-    asked.append(None if model.neutralize is None else model.neutralize.features)
-    yield from (one.path for one in asked if isinstance(one, FeatureFile))
+    yield from (one.path for one in model.all_features if isinstance(one, FeatureFile))

@@ -18,7 +18,7 @@ from job.files import disk_errors
 from job.manifest import Manifest, load_manifest, resolve_inside
 from job.model_spec import ModelSpec
 from job.objects import object_name
-from job.sidecar import read_sidecar, sidecar_path
+from job.sidecar import Sidecar, read_sidecar, sidecar_bytes
 from job.tree import digest_of, listing, modules_listing, read_listing
 
 
@@ -70,6 +70,7 @@ class _Packing:
     root: Path
     objects: dict[str, Item] = field(default_factory=dict)
     sidecars: dict[str, Item] = field(default_factory=dict)
+    notes: dict[str, Sidecar] = field(default_factory=dict)
     pins: dict[int, Mapping[str, str]] = field(default_factory=dict)
     lists: dict[PurePosixPath, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
@@ -129,13 +130,14 @@ class _Packing:
         return list_name(data)
 
     def _sidecar(self, artifact: Artifact, model: ModelSpec) -> None:
-        if read_sidecar(artifact.path, sha256=artifact.sha256) is None:
+        """Packs what `add` wrote down; of equal files in two places, what is known of either."""
+        found = read_sidecar(artifact.path, sha256=artifact.sha256)
+        if found is None:
             return
-        path = sidecar_path(artifact.path)
-        with disk_errors(f"cannot read {path}"):
-            data = path.read_bytes()
-        name = sidecar_name(artifact.sha256)
-        self.sidecars.setdefault(name, Item(name, data, len(data), f"{model.artifact} (note)"))
+        name, shown = sidecar_name(artifact.sha256), f"{model.artifact} (note)"
+        self.notes[name] = found.after(self.notes.get(name))
+        data = sidecar_bytes(self.notes[name])
+        self.sidecars[name] = Item(name, data, len(data), shown)
 
     def _file(self, path: Path, sha256: str, shown: str) -> None:
         with disk_errors(f"cannot read {path}"):

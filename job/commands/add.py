@@ -26,7 +26,7 @@ from job.model_spec import ModelSpec
 from job.models_root import LocalRoot
 from job.output import say
 from job.settings import Settings
-from job.sidecar import sidecar_path, write_sidecar
+from job.sidecar import read_sidecar, sidecar_path, write_sidecar
 from job.trial.bench import Bench, Trial
 from job.trial.files import scratch_folder
 from job.trial.report import sidecar_of, told
@@ -57,7 +57,8 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         with _taken_back_unless_done(place):
             settle(place, copy)
             if "sha256" in draft.entry:
-                write_sidecar(place.target, sidecar)
+                former = read_sidecar(place.target, sha256=None)
+                write_sidecar(place.target, sidecar.after(former))
             add_model(path, draft.entry, replace=draft.before is not None)
     _say_done(place, draft, was_there=was_there)
     return Exit.OK

@@ -32,6 +32,7 @@ from job.notices.report import report
 from job.objects import PUSH
 from job.output import say
 from job.settings import Settings, notices_of, wants_exit_zero
+from job.sidecar import Sidecar, how_to_freeze, read_sidecar, unfrozen
 from job.storage_secrets import storage_secrets
 from job.tournament import Tournament
 from job.trial.bench import Bench
@@ -147,6 +148,7 @@ def _stored(root: ModelsRoot, model: ModelSpec) -> Iterator[Finding]:
     if found is not None:
         there = f"{found.size:,} bytes in {root.shown}"
         yield ok(f"{model.name}: artifact {model.artifact}, {there}; --deep reads it")
+        yield from _unfrozen(model, found.sidecar)
     elif model.format == "predictions":
         yield _not_yet(model)
     else:
@@ -171,7 +173,16 @@ def _artifact(root: ModelsRoot, model: ModelSpec) -> tuple[Artifact | None, list
             ok(f"{model.name}: {model.artifact}, of {artifact.modified:%a %H:%M} UTC")
         ]
     pinned = "as pinned" if model.sha256 else f"sha256 {artifact.sha256} (not pinned)"
-    return artifact, [ok(f"{model.name}: artifact {model.artifact}, {pinned}")]
+    sidecar = read_sidecar(artifact.path, sha256=artifact.sha256)
+    there = ok(f"{model.name}: artifact {model.artifact}, {pinned}")
+    return artifact, [there, *_unfrozen(model, sidecar)]
+
+
+def _unfrozen(model: ModelSpec, sidecar: Sidecar | None) -> Iterator[Finding]:
+    """Sets of features that `add` could not look up: another meaning would go unnoticed."""
+    for name in unfrozen(sidecar, model) if sidecar else ():
+        what = f"{model.name}: what the set {name!r} had when it was added is not known"
+        yield warning(f"{what}, so a change of it goes unnoticed; {how_to_freeze(model)}")
 
 
 def _numerai(numerai: Tournament, models: Sequence[ModelSpec]) -> Iterator[Finding]:

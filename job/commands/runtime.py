@@ -108,7 +108,8 @@ def _wants(model: ModelSpec, plan: RuntimePlan, manifest: Manifest, models_dir: 
         return False
     own = manifest.runtimes.get(model.runtime or "")
     has = own_minor() if own is None else minor_of(version_of(own) or "")
-    return sidecar is not None and minor_of(sidecar.python) == plan.minor != has
+    made = {minor_of(one.python) for one in sidecar.tried} if sidecar else set()
+    return plan.minor in made and has not in made
 
 
 @dataclass(frozen=True, slots=True)

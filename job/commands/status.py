@@ -82,6 +82,7 @@ def _status(
 ) -> ModelStatus:
     slot = state.slot(tournament=model.tournament, name=model.name)
     fresh, note = _freshness(model, slot, round_, state.username)
+    sidecar = None if stored is None else stored.sidecar
     return ModelStatus(
         model=model.name,
         tournament=model.tournament,
@@ -93,7 +94,7 @@ def _status(
         format=model.format,
         runtime=model.runtime,
         size=None if stored is None else stored.size,
-        trial=None if stored is None or stored.sidecar is None else stored.sidecar.trial,
+        trial=None if sidecar is None else sidecar.tried_in(model.runtime).trial,
         note=note,
     )
 

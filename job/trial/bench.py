@@ -162,10 +162,9 @@ class Bench:
                 return Names(frozen)
             return names_of(asked, model, local, feature_file=self.models.feature_file)
 
-        against = None if model.neutralize is None else model.neutralize.features
         return (
             names(model.features, frozen_features(sidecar, model) if sidecar else None),
-            names(against, frozen_neutralizers(sidecar, model) if sidecar else None),
+            names(model.neutralizers, frozen_neutralizers(sidecar, model) if sidecar else None),
         )
 
     def _load(self, worker: Worker, recipe: Recipe, *, known: bool) -> Needs:

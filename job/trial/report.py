@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +13,8 @@ from job.errors import JobError, ModelError
 from job.features import resolve_features
 from job.figures import held_back
 from job.findings import Finding, ok, warning
-from job.model_spec import Features, FeatureSet, Limits, ModelSpec
-from job.sidecar import Frozen, Sidecar, TrialNote, freeze
+from job.model_spec import FeatureSet, Limits, ModelSpec
+from job.sidecar import Sidecar, TrialNote, Tried, freeze, how_to_freeze
 from job.trial.bench import Trial
 from job.trial.files import MADE_UP
 from job.trial.names import FEATURES
@@ -84,16 +84,16 @@ def _heading(note: Finding) -> str:
 
 def _features(trial: Trial) -> Iterator[Finding]:
     """Whether the sets of features are known, and still what they were when they were frozen."""
-    against = trial.model.neutralize
+    model = trial.model
     for asked, names in (
-        (trial.model.features, trial.features),
-        (against.features if against else None, trial.neutralizers),
+        (model.features, trial.features),
+        (model.neutralizers, trial.neutralizers),
     ):
         if not isinstance(asked, FeatureSet):
             continue
         if names is None:
-            why = "no features.json is here"
-            yield ok(f"{why}, so which features {asked.name!r} has is not frozen")
+            why = "no features.json is here, so which features"
+            yield ok(f"{why} {asked.name!r} has is not frozen; {how_to_freeze(model)}")
         elif list(names) != _names_now(asked, list(names), trial):
             yield warning(
                 f"{asked.name!r} had other features when the model was added than it has now; "
@@ -150,25 +150,24 @@ def sidecar_of(trial: Trial, checked: Checked, *, sha256: str, now: datetime) ->
     """The note: versions, features as they are now, and the trial itself."""
     model = trial.model
     libraries = {name: text for name, text in trial.versions.items() if name != "Python"}
-    against = None if model.neutralize is None else model.neutralize.features
+    note = TrialNote(
+        at=now.isoformat(timespec="seconds"),
+        rows=checked.rows,
+        seconds={name: round(value, 4) for name, value in trial.seconds.items()},
+        memory=trial.memory,
+        data=trial.files.data,
+        runtime=model.runtime,
+    )
+    frozen = {
+        asked: freeze(asked, data_version=model.data_version, names=names)
+        for asked, names in (
+            (model.features, trial.features),
+            (model.neutralizers, trial.neutralizers),
+        )
+        if asked is not None and names is not None
+    }
     return Sidecar(
         sha256=sha256,
-        python=trial.versions["Python"],
-        libraries=libraries,
-        features=_frozen(model, model.features, trial.features),
-        neutralizers=_frozen(model, against, trial.neutralizers),
-        trial=TrialNote(
-            at=now.isoformat(timespec="seconds"),
-            rows=checked.rows,
-            seconds={name: round(value, 4) for name, value in trial.seconds.items()},
-            memory=trial.memory,
-            data=trial.files.data,
-            runtime=model.runtime,
-        ),
+        tried=(Tried(python=trial.versions["Python"], libraries=libraries, trial=note),),
+        frozen=tuple(frozen.values()),
     )
-
-
-def _frozen(model: ModelSpec, asked: Features | None, names: Sequence[str] | None) -> Frozen | None:
-    if asked is None or names is None:
-        return None
-    return freeze(asked, data_version=model.data_version, names=names)

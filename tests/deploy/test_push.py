@@ -15,7 +15,7 @@ from deploy.push.needs import needed
 from deploy.push.surroundings import surroundings
 from job.errors import ModelError, UnavailableError, UsageError
 from job.manifest import load_manifest
-from job.sidecar import Sidecar, write_sidecar
+from job.sidecar import Frozen, Sidecar, Tried, parse_sidecar, write_sidecar
 from job.store import Folder
 from job.tree import listing, read_listing
 from tests.clock import FakeClock
@@ -158,13 +158,34 @@ def test_a_feature_list_of_defaults_counts_for_who_takes_it(
     assert b"lists/x.json" not in shelf.files()[MANIFEST]
 
 
+def test_of_equal_files_in_two_places_both_notes_go_along(
+    root: Root, shelf: FolderShelf, pushing: Pushing
+) -> None:
+    digest = sha("a model")
+    root.put("far/mallard.pkl", b"a model")
+    root.write(
+        {"name": "mallard", "artifact": "mallard.pkl"},
+        {"name": "teal", "artifact": "far/mallard.pkl"},
+    )
+    for name, asked in (("mallard.pkl", "small"), ("far/mallard.pkl", "medium")):
+        frozen = Frozen(asked=asked, data_version="v5.3", names=("a",))
+        note = Sidecar(sha256=digest, tried=(Tried(python="3.12.1"),), frozen=(frozen,))
+        write_sidecar(root.path / name, note)
+    pushing()
+    (path,) = [name for name in shelf.files() if name.endswith(".meta.json")]
+    found = parse_sidecar(shelf.files()[path], sha256=digest, shown=path)
+    assert found is not None
+    assert [one.asked for one in found.frozen] == ["small", "medium"]
+    assert pushing().nothing
+
+
 def test_the_note_of_add_goes_along_and_is_renewed(
     root: Root, shelf: FolderShelf, pushing: Pushing
 ) -> None:
     artifact, digest = root.path / "mallard.pkl", sha("a model")
-    write_sidecar(artifact, Sidecar(sha256=digest, python="3.12.1"))
+    write_sidecar(artifact, Sidecar(sha256=digest, tried=(Tried(python="3.12.1"),)))
     pushing()
-    write_sidecar(artifact, Sidecar(sha256=digest, python="3.13.0"))
+    write_sidecar(artifact, Sidecar(sha256=digest, tried=(Tried(python="3.13.0"),)))
     assert [item.shown for item in pushing().sent] == ["mallard.pkl (note)"]
     assert b"3.13.0" in shelf.files()[f"objects/{digest}.meta.json"]
     assert pushing().nothing
@@ -173,7 +194,9 @@ def test_the_note_of_add_goes_along_and_is_renewed(
 def test_a_note_of_another_file_stays_here(
     root: Root, shelf: FolderShelf, pushing: Pushing
 ) -> None:
-    write_sidecar(root.path / "mallard.pkl", Sidecar(sha256="0" * 64, python="3.12.1"))
+    write_sidecar(
+        root.path / "mallard.pkl", Sidecar(sha256="0" * 64, tried=(Tried(python="3.12.1"),))
+    )
     pushing()
     assert not [name for name in shelf.files() if name.endswith(".meta.json")]
 
