@@ -117,8 +117,8 @@ def box(clock: FakeClock) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    """A connection pool that calls a connection dead after half a second of silence."""
-    pool = Transport(stall=0.5)
+    """A connection pool that calls a connection dead after two seconds of silence."""
+    pool = Transport(stall=2.0)
     yield pool
     pool.close()
 

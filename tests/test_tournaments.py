@@ -255,13 +255,13 @@ def test_a_stop_outranks_whatever_else_went_wrong(
 
 def test_data_that_are_slow_to_come_hold_no_worker(zoo: Home) -> None:
     """Classic's download ends only once Signals and Crypto have been submitted, on one worker."""
-    others = threading.Semaphore(0)
-    zoo.box.on("createSignalsSubmission", lambda _: others.release(), when="after")
-    zoo.box.on("createSubmission", lambda _: others.release(), when="after", match="scaup")
+    signals, crypto = threading.Event(), threading.Event()
+    zoo.box.on("createSignalsSubmission", lambda _: signals.set(), when="after")
+    zoo.box.on("createSubmission", lambda _: crypto.set(), when="after", match="scaup")
 
-    def slow(_: Any) -> None:
-        for _ in range(2):
-            assert others.acquire(timeout=10.0)
+    def slow(_: Any) -> None:  # also when it is asked for again, for it took so long
+        assert signals.wait(30.0)
+        assert crypto.wait(30.0)
 
     zoo.box.on("get", slow, match="/8/")
     assert zoo.run(NUMERAI_WORKERS="1") is Exit.OK

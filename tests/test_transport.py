@@ -109,12 +109,18 @@ def test_at_most_four_requests_are_under_way(box: Sandbox, transport: Transport)
 
 
 def test_downloads_leave_room_for_other_requests(box: Sandbox, transport: Transport) -> None:
-    go_on = threading.Event()
-    box.on("get", lambda _: go_on.wait(10.0) and None)
+    go_on, under_way = threading.Event(), threading.Semaphore(0)
+
+    def hold(_: Operation) -> None:
+        under_way.release()
+        go_on.wait(30.0)
+
+    box.on("get", hold)
     url = url_of(box)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         bodies = [pool.submit(read, transport, url) for _ in range(AT_ONCE)]
         answer = transport.post_json(box.api_url, {"query": "query { __typename }"}, {})
+        assert all(under_way.acquire(timeout=30.0) for _ in range(DOWNLOADS_AT_ONCE))
         assert not any(body.done() for body in bodies)
         go_on.set()
     assert answer.status == 200

@@ -23,7 +23,7 @@ def clock() -> FakeClock:
 
 def a_switch(url: str, clock: FakeClock) -> Switch:
     return Switch(
-        Secret(url), transport=Transport(stall=0.3, answer=0.3), retry=Retry(clock, patience=6.0)
+        Secret(url), transport=Transport(stall=1.0, answer=1.0), retry=Retry(clock, patience=6.0)
     )
 
 

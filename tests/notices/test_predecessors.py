@@ -9,7 +9,7 @@ import pytest
 
 from job.errors import Exit, UnavailableError
 from job.notices.predecessors import look_back, mark_reported
-from job.record import RunRecord
+from job.record import SUFFIX, RunRecord
 from job.store import Folder
 from tests.builders import begun
 from tests.clock import NOON
@@ -32,7 +32,7 @@ def names(runs: Folder) -> list[str]:
 
 
 def run_of(record: RunRecord) -> str:
-    return record.name.partition(".")[0]
+    return record.name.removesuffix(SUFFIX)
 
 
 def test_without_records_there_is_nothing_to_tell(runs: Folder) -> None:
