@@ -68,6 +68,8 @@ def run_process(command: Callable[[], int]) -> int:
     _mend_streams()
     try:
         code = command()
+        for number in (signal.SIGTERM, signal.SIGINT):  # all is done: it ends as it has ended
+            signal.signal(number, signal.SIG_IGN)
         if threading.active_count() > 1:
             # One that hangs in a request would be waited for, one inside Arrow end in an abort.
             _leave(code)
