@@ -12,6 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shutil import rmtree
 
+from filelock import BaseFileLock, FileLock, Timeout
+
+from job.clock import Clock
 from job.errors import JobError, ModelError
 from job.files import disk_errors
 from job.machine import cores, workers_for
@@ -19,6 +22,9 @@ from job.run import Job
 from job.workers import Worker, worker_environment
 
 log = logging.getLogger(__name__)
+
+LOCK = "lock"
+RETRY_SECONDS = 1.0
 
 
 class Crew:
@@ -118,6 +124,7 @@ def model_processes(job: Job) -> Iterator[Crew]:
     threads = max(1, cores() // count)
     log.info("up to %d model processes of %d threads", count, threads)
     with ExitStack() as ended:
+        ended.enter_context(_alone_in(job.settings.data_dir, job.clock))
         scratch = ended.enter_context(_scratch(job.settings.data_dir))
         crew = Crew(
             lambda number: Worker(
@@ -130,6 +137,40 @@ def model_processes(job: Job) -> Iterator[Crew]:
         )
         ended.callback(crew.close)
         yield crew
+
+
+@contextmanager
+def _alone_in(data_dir: Path, clock: Clock) -> Iterator[None]:
+    """Waits until no other run works with this data folder. One whose records lie elsewhere, of
+    another account perhaps, has another lock.
+    """
+    lock = FileLock(data_dir / LOCK)
+    told = False
+    while not _is_taken(lock, data_dir):
+        if not told:
+            log.warning(
+                "another run works in %s; waiting for it (each its own NUMERAI_DATA_DIR spares "
+                "that)",
+                data_dir,
+            )
+            told = True
+        clock.sleep(RETRY_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _is_taken(lock: BaseFileLock, data_dir: Path) -> bool:
+    with disk_errors(f"cannot use {data_dir}"):
+        data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        except NotImplementedError:  # a file system without locks
+            log.debug("%s cannot be locked", data_dir)
+    return True
 
 
 @contextmanager

@@ -14,11 +14,16 @@ from typing import Any
 from job.errors import UnavailableError
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that no reader, and no later run, ever sees half of it."""
+def write_whole(path: Path, data: bytes, *, writer: str = "") -> None:
+    """Writes a file so that no reader, and no later run, ever sees half of it.
+
+    Args:
+        writer: tells this one from others that may write the same file at the same time.
+    """
     with disk_errors(f"cannot write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")  # what a killed run left here is overwritten
+        # Without a writer, what a killed run has left half written is overwritten.
+        part = path.with_name(f".{path.name}{writer}.part")
         try:
             part.write_bytes(data)
             part.replace(path)

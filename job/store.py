@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from job.files import clear_parts, disk_errors, write_whole
 
 LOCK = "lock"
 HOLDER = "lock.json"
+PATIENCE_SECONDS = 0.4
 OVERDUE = timedelta(minutes=10)
 """A run has ended so long after its time-out at the latest, whatever hangs."""
 
@@ -116,8 +118,10 @@ class Folder:
                 return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Puts a file in place, whole or not at all."""
-        write_whole(self.root / name, data)
+        """Puts a file in place, whole or not at all; runs that were refused write without the
+        lock.
+        """
+        write_whole(self.root / name, data, writer=f".{uuid.uuid4().hex[:8]}")
 
     def names(self, suffix: str, *, under: str = "") -> list[str]:
         """The names of files with that ending, in order; none where there is no folder."""
@@ -160,7 +164,8 @@ class Folder:
             self.root.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.root / LOCK)
             try:
-                lock.acquire(blocking=False)
+                # Who has just taken it may have yet to put its own note in a dead run's place.
+                lock.acquire(timeout=PATIENCE_SECONDS, poll_interval=PATIENCE_SECONDS / 10)
             except Timeout:
                 found = holder_of(self.read(HOLDER))
                 holder: Holder | None = replace(found, how_to_end="end that process")

@@ -6,13 +6,14 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from job.errors import Exit, UnavailableError
 from job.files import disk_errors, read_json, sha256_of, write_whole
-from job.store import HOLDER, LOCK, Folder
+from job.store import HOLDER, LOCK, Folder, note_of_holder
 
 
 @pytest.fixture
@@ -80,6 +81,36 @@ def test_a_holder_takes_its_note_away_with_it(store: Folder) -> None:
     with store.lock("noon"):
         assert store.find(HOLDER) is not None
     assert store.find(HOLDER) is None
+
+
+def test_who_has_just_taken_the_lock_is_not_taken_for_the_dead_holder_before(
+    store: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.lock("noon"):
+        store.write(HOLDER, note_of_holder("yesterday"))  # its own note is still to be written
+        monkeypatch.setattr(time, "sleep", lambda _: store.write(HOLDER, note_of_holder("noon")))
+        with Folder(store.root).lock("later") as holder:
+            assert holder is not None
+            assert holder.text.endswith("running since noon")
+
+
+def test_two_that_write_the_same_file_at_the_same_time_do_not_mix(
+    store: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+    write = Path.write_bytes
+
+    def meanwhile(self: Path, data: bytes) -> int:
+        size = write(self, data)
+        if not written:
+            written.append(self)
+            store.write("latest.json", b"another's")
+        return size
+
+    monkeypatch.setattr(Path, "write_bytes", meanwhile)
+    store.write("latest.json", b"mine")
+    assert store.read("latest.json") == b"mine"
+    assert store.names("") == ["latest.json"]
 
 
 def test_the_lock_is_not_inherited_by_children(store: Folder) -> None:

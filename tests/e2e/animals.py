@@ -50,6 +50,21 @@ def slow(seconds: float, beacon: str) -> Function:
     return predict
 
 
+def held(beacon: str, gate: str) -> Function:
+    """Says at `beacon` that it has begun, and goes on once there is a file `gate`."""
+
+    def predict(live_features: Any) -> Any:
+        import time
+        from pathlib import Path
+
+        Path(beacon).touch()
+        while not Path(gate).exists():
+            time.sleep(0.02)
+        return live_features.iloc[:, -1].rank(pct=True).to_frame("prediction")
+
+    return predict
+
+
 def counting(log: str, line: str = "predicted") -> Function:
     """Adds a line to `log` each time it predicts."""
 

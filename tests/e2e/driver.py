@@ -236,7 +236,7 @@ class Home:
     def records(self) -> list[Path]:
         """Every run record, oldest first."""
         with contextlib.suppress(OSError):
-            return sorted(self.runs.glob("*.run.json"), key=lambda path: path.stat().st_mtime_ns)
+            return sorted(self.runs.glob("*.run.json"))
         return []
 
     def newest_record(self, before: set[str]) -> Record | None:

@@ -28,7 +28,7 @@ from job.blob_url import BlobUrl
 from tests.azurite.fixtures import Container
 from tests.azurite.server import KEY, Azurite, is_installed
 
-from .animals import good, slow
+from .animals import good, held, slow
 from .driver import Ended, Home, wait_for
 
 pytestmark = pytest.mark.slow
@@ -296,16 +296,18 @@ def test_without_the_packages_it_says_what_to_install(there: Elsewhere) -> None:
 
 def test_two_runs_at_once_send_nothing_twice(there: Elsewhere) -> None:
     """The second meets the lock of the first, and waits for it as for a dead one's."""
-    beacon = there.home.root / "beacon"
-    there.push("teal", slow(3.0, str(beacon)))
+    beacon, gate = there.home.root / "beacon", there.home.root / "gate"
+    there.push("teal", held(str(beacon), str(gate)))
     first = there.home.start(**there.environ)
     wait_for(beacon.exists, "the first is at work", 60.0)
     second = there.home.start(**there.environ)
+    assert second.process.stderr is not None
+    assert any("holds the lock" in line for line in second.process.stderr)
+    gate.touch()
     ended = first.end()
     assert ended.code == 0, ended.err
     other = second.end()
     assert other.code == 0, other.err
-    assert "holds the lock" in other.err
     assert "nothing to do" in other.out
     assert len(there.home.box.submissions) == 1
 

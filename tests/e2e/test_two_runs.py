@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .animals import good, slow
+from .animals import good, held, slow
 from .driver import Home, children_of, is_running, wait_for
 
 pytestmark = pytest.mark.slow
@@ -78,3 +79,23 @@ def test_runs_one_after_another_do_not_find_the_lock_held(home: Home) -> None:
     assert [home.run().code for _ in range(3)] == [0, 0, 0]
     assert len(home.records()) == 3
     assert len(home.box.submissions) == 1
+
+
+def test_two_accounts_that_share_a_data_folder_work_in_turn(
+    home: Home, further: Callable[[str], Home]
+) -> None:
+    """Their records, and so their locks, are apart; what they fetch and scratch is not."""
+    other = further("other")
+    beacon, gate = home.root / "beacon", home.root / "gate"
+    home.add("teal", held(str(beacon), str(gate)))
+    other.add("mallard", good())
+    first = home.start()
+    wait_for(beacon.exists, "the first is at work")
+    second = other.start(NUMERAI_DATA_DIR=str(home.data), NUMERAI_RUNS_DIR=str(other.runs))
+    assert second.process.stderr is not None
+    assert any("another run works in" in line for line in second.process.stderr)
+    gate.touch()
+    for running in (first, second):
+        ended = running.end()
+        assert ended.code == 0, ended.err
+    assert (len(home.submissions("teal")), len(other.submissions("mallard"))) == (1, 1)
