@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -25,6 +24,11 @@ from job.upload import Uploader
 
 log = logging.getLogger(__name__)
 
+LAST_TRY_SECONDS = 5.0
+"""What the last try of a model that has waited gets before the time that its upload needs: to read
+a file that has just come, and to predict.
+"""
+
 
 def submit(job: Job, steps: Sequence[Submit], crew: Crew, *, wait_until: float) -> None:
     """Submits the steps, all of one round; what becomes of them is in the job's record."""
@@ -40,7 +44,9 @@ def _submit(job: Job, steps: Sequence[Submit], crew: Crew, wait_until: float) ->
     deadline = None if first.deadline is None else monotonic_at(job.clock, first.deadline)
     retry = Retry(job.clock, job.settings.retry_patience, until=deadline)
     numerai = job.numerai.giving_up_at(deadline)
-    data = _round_data(job, numerai, first, retry)
+    if deadline is not None:
+        wait_until = min(wait_until, deadline - UPLOAD_SECONDS - LAST_TRY_SECONDS)
+    data = _round_data(job, numerai, first, retry, wait_until=wait_until)
     predictor = _predictor(job, data)
     RoundWork(
         steps=steps,
@@ -63,7 +69,7 @@ def _submit(job: Job, steps: Sequence[Submit], crew: Crew, wait_until: float) ->
         record=job.record,
         clock=job.clock,
         dry_run=job.dry_run,
-        wait_until=min(wait_until, math.inf if deadline is None else deadline - UPLOAD_SECONDS),
+        wait_until=wait_until,
     ).run()
 
 
@@ -80,7 +86,9 @@ def _predictor(job: Job, data: RoundData) -> Predictor:
     )
 
 
-def _round_data(job: Job, numerai: Tournament, step: Submit, retry: Retry) -> RoundData:
+def _round_data(
+    job: Job, numerai: Tournament, step: Submit, retry: Retry, *, wait_until: float
+) -> RoundData:
     round_ = step.round
     folder = job.settings.data_dir / round_.tournament
     with suppress(UnavailableError):  # an old file that stays is no reason to miss a round
@@ -93,6 +101,7 @@ def _round_data(job: Job, numerai: Tournament, step: Submit, retry: Retry) -> Ro
         retry=retry,
         stale=job.record.stale_digests(round_),
         note_live=partial(job.record.note_live, round_),
+        wait_until=wait_until,
     )
 
 

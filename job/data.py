@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -43,6 +44,7 @@ class RoundData:
         stale: SHA-256 of the last round's live files by name; the same bytes again are not ready
             yet.
         note_live: is told the name and SHA-256 of each live file that is had.
+        wait_until: monotonic moment until which data that are not ready are waited for.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class RoundData:
         retry: Retry,
         stale: Mapping[str, str],
         note_live: Callable[[str, str], None] = lambda filename, sha256: None,
+        wait_until: float = math.inf,
     ) -> None:
         self.folder = folder
         self._numerai = numerai
@@ -62,8 +65,8 @@ class RoundData:
         self._retry = retry
         self._stale = stale
         self._note_live = note_live
-        self._files: Once[Dataset] = Once(clock)
-        self._live_names: Once[str] = Once(clock)
+        self._files: Once[Dataset] = Once(clock, wait_until=wait_until)
+        self._live_names: Once[str] = Once(clock, wait_until=wait_until)
         self._listed: tuple[str, ...] | None = None
         self._listing = threading.Lock()
 

@@ -50,10 +50,10 @@ class Agenda:
             self._steps.remove(chosen)
             return chosen
 
-    def put_back(self, step: Submit, *, seconds: float) -> None:
-        """Has a model taken again, `seconds` from now at the earliest."""
+    def put_back(self, step: Submit, *, due: float) -> None:
+        """Has a model taken again, at that monotonic moment at the earliest."""
         with self._guard:
-            self._later.append((self._clock.monotonic() + seconds, step))
+            self._later.append((due, step))
 
     @property
     def waiting(self) -> bool:
@@ -90,7 +90,8 @@ class Lanes(Generic[R]):
     """Prepares every step, runs `work` for it on a worker of the crew, and tells `done` what came
     of it.
 
-    A model whose data are not ready lets the others go first and is tried again.
+    A model whose data are not ready lets the others go first and is tried again, the last time when
+    the wait for them ends.
 
     Args:
         prepare: gets what `work` is given; no worker is lent for it, since it may wait for data.
@@ -175,10 +176,11 @@ class Lanes(Generic[R]):
         return step
 
     def _postponed(self, step: Submit, error: NotReadyError) -> bool:
-        """Puts the model back, unless the wait for its data is over before it would be due."""
-        due = self._clock.monotonic() + error.again_in
-        if due > self._wait_until or self._stopped is not None:
+        """Puts the model back, unless the wait for its data is over."""
+        now = self._clock.monotonic()
+        if now >= self._wait_until or self._stopped is not None:
             return False
-        log.info("%s: %s; trying again in %.0f s", step.model.name, error.what, error.again_in)
-        self._agenda.put_back(step, seconds=error.again_in)
+        due = min(now + error.again_in, self._wait_until)
+        log.info("%s: %s; trying again in %.0f s", step.model.name, error.what, due - now)
+        self._agenda.put_back(step, due=due)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -22,10 +23,14 @@ class Once(Generic[T]):
     many threads.
 
     A failure is told to all who ask; only a `NotReadyError` passes, after its `again_in` seconds.
+
+    Args:
+        wait_until: monotonic moment at which whoever waits asks a last time: it passes by then.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, wait_until: float = math.inf) -> None:
         self._clock = clock
+        self._wait_until = wait_until
         self._tries: dict[str, int] = {}
         self._due: dict[str, float] = {}
         self._had: dict[str, Future[T]] = {}
@@ -60,8 +65,11 @@ class Once(Generic[T]):
     def _postpone(self, name: str, error: BaseException) -> None:
         if isinstance(error, NotReadyError):
             tries = self._tries[name] = self._tries.get(name, -1) + 1
-            error.again_in = POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)]
-            self._due[name] = self._clock.monotonic() + error.again_in
+            now = self._clock.monotonic()
+            due = now + POLL_SECONDS[min(tries, len(POLL_SECONDS) - 1)]
+            if now < self._wait_until:
+                due = min(due, self._wait_until)
+            self._due[name], error.again_in = due, due - now
 
 
 def _quietly(get: Callable[[], object]) -> None:

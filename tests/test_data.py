@@ -51,7 +51,9 @@ class Shelf:
     def publish(self, filename: str, content: bytes) -> None:
         self.numerai.files[self.round.tournament, self.round.number, filename] = content
 
-    def open(self, *, stale: Mapping[str, str] | None = None) -> RoundData:
+    def open(
+        self, *, stale: Mapping[str, str] | None = None, wait_until: float = math.inf
+    ) -> RoundData:
         return RoundData(
             self.numerai,
             self.folder,
@@ -59,6 +61,7 @@ class Shelf:
             clock=self.clock,
             retry=Retry(self.clock, 30.0),
             stale=stale or {},
+            wait_until=wait_until,
         )
 
     @property
@@ -164,6 +167,20 @@ def test_a_file_that_is_not_there_is_asked_for_again_only_after_a_while(
     assert shelf.numerai.calls.count("dataset") == 3
     assert waits == sorted(waits)
     assert waits[0] >= 1.0
+
+
+def test_a_file_that_is_not_there_is_asked_for_when_the_wait_ends(
+    shelf: Shelf, clock: FakeClock
+) -> None:
+    data = shelf.open(wait_until=clock.monotonic() + 3.0)
+    waits = []
+    for _ in range(4):
+        with pytest.raises(NotReadyError) as caught:
+            data.get("v5.3/missing.parquet")
+        waits.append(caught.value.again_in)
+        clock.move(caught.value.again_in)
+    assert waits == [2.0, 1.0, 10.0, 20.0]
+    assert shelf.reads == 4
 
 
 def test_a_file_that_is_not_there_fails_at_once_and_keeps_nobody_waiting(

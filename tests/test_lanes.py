@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from job.errors import (
     StoppedError,
 )
 from job.figures import Figures
-from job.lanes import Agenda, Lanes
+from job.lanes import HEARTBEAT_SECONDS, Agenda, Lanes
 from job.model_spec import FeatureSet
 from job.outcomes import planned
 from job.plan import Submit
@@ -182,6 +183,22 @@ def test_without_a_wait_data_that_are_not_there_fail_the_model_at_once(clock: Fa
     assert tried == ["late", "a"]
     assert isinstance(told["late"], NotReadyError)
     assert clock.sleeps == []
+
+
+@pytest.mark.parametrize("wait", [0.5, 8.0, 10.0, 10.5, 14.0])
+def test_the_last_try_is_when_the_wait_ends(clock: FakeClock, wait: float) -> None:
+    began, tries = clock.monotonic(), math.ceil(wait / 10.0)
+    tried, told = lane_of([step("late")], {"late": tries}, clock, wait=wait)
+    assert told == {"late": "predicted"}
+    assert len(tried) == tries + 1
+    assert wait <= clock.monotonic() - began <= wait + HEARTBEAT_SECONDS
+
+
+@pytest.mark.parametrize("wait", [0.5, 8.0, 10.0, 10.5, 14.0])
+def test_after_the_end_of_the_wait_there_is_no_further_try(clock: FakeClock, wait: float) -> None:
+    tried, told = lane_of([step("late")], {"late": 99}, clock, wait=wait)
+    assert isinstance(told["late"], NotReadyError)
+    assert len(tried) == math.ceil(wait / 10.0) + 1
 
 
 def test_a_stop_ends_the_wait_for_data(clock: FakeClock) -> None:

@@ -47,6 +47,28 @@ def test_a_file_of_this_round_is_submitted_at_once(home: Home) -> None:
     assert sum(home.clock.sleeps) < 1.0
 
 
+@pytest.mark.parametrize(("wait", "seconds"), [(8.0, 4.0), (95.0, 91.5)])
+def test_a_file_that_comes_just_before_the_wait_ends_is_submitted(
+    home: Home, wait: float, seconds: float
+) -> None:
+    finished(home, minutes=-1.0)
+    home.clock.when(NOON + timedelta(seconds=seconds), lambda: finished(home, minutes=10.1))
+    assert home.run(wait=wait, only=["teal"]) is Exit.OK
+    assert home.outcomes["teal"] == "submitted"
+
+
+def test_a_file_that_comes_just_before_the_deadline_is_submitted_on_time(home: Home) -> None:
+    home.clock.move(5.0)  # tries ten seconds apart would meet the last moment for a prediction
+    finished(home, minutes=-1.0)
+    opened = home.box.rounds.current(CLASSIC)
+    assert opened is not None
+    deadline = opened.close_staking_time
+    home.clock.when(deadline - timedelta(seconds=23), lambda: finished(home, minutes=59.6))
+    assert home.run(wait=4 * 3600.0, only=["teal"]) is Exit.OK
+    assert home.outcomes["teal"] == "submitted"
+    assert home.clock.now() <= deadline
+
+
 @pytest.mark.parametrize("state", ["absent", "empty"])
 def test_a_file_that_is_not_there_yet_is_waited_for(home: Home, state: str) -> None:
     finished(home, minutes=1.0)

@@ -246,6 +246,13 @@ def test_data_that_are_not_published_yet_are_waited_for(home: Home) -> None:
     assert home.clock.now() >= publish_at
 
 
+def test_data_that_come_just_before_the_wait_ends_are_used(home: Home) -> None:
+    home.box.objects.withhold(LIVE)
+    home.clock.when(NOON + timedelta(seconds=5), lambda: home.box.objects.restore(LIVE))
+    assert home.run(wait=6.0, only=["teal"]) is Exit.OK
+    assert home.outcomes["teal"] == "submitted"
+
+
 def test_live_data_of_the_round_before_are_not_ready(home: Home) -> None:
     assert home.run() is Exit.OK
     home.clock.move(23 * 3600.0)
