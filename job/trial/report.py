@@ -11,14 +11,13 @@ from job.churn import rank_correlation
 from job.data import read_column
 from job.errors import JobError, ModelError
 from job.features import resolve_features
-from job.figures import held_back
+from job.figures import guard_dataset, held_back
 from job.findings import Finding, ok, warning
 from job.model_spec import FeatureSet, Limits, ModelSpec
 from job.sidecar import Sidecar, TrialNote, Tried, freeze, how_to_freeze
 from job.trial.bench import Trial
 from job.trial.files import MADE_UP
 from job.trial.names import FEATURES
-from job.universe import dataset_name
 from job.validate import RULES, Checked, read_predictions
 from job.workers.ends import size
 
@@ -132,9 +131,9 @@ def _figures(trial: Trial, checked: Checked) -> Iterator[Finding]:
 def _correlation(trial: Trial) -> float:
     guard, model = trial.model.guard, trial.model
     assert guard is not None
-    if "." not in guard.reference:
+    name = guard_dataset(model)
+    if name is None:
         raise JobError("it is another model's")
-    name = dataset_name(model.tournament, model.data_version, guard.reference)
     reference = read_column(trial.local.get(name), guard.column, tournament=model.tournament)
     return rank_correlation(read_predictions(trial.csv, RULES[model.tournament]), reference)
 
