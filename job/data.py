@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,12 +17,13 @@ from job.clock import Clock
 from job.errors import NotReadyError
 from job.fetch import Fetched, fetch
 from job.files import disk_errors, read_json, sha256_of, write_whole
+from job.listing import Listing
 from job.once import Once
 from job.progress import progress_of
 from job.published import check_dataset, read_days, read_names, read_numbers
 from job.retry import Retry
 from job.tournament import Round, Tournament
-from job.universe import KEYS, check_day, find_live, is_universe, live_candidates
+from job.universe import KEYS, check_day, is_universe, live_candidates
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +67,13 @@ class RoundData:
         self._note_live = note_live
         self._files: Once[Dataset] = Once(clock, wait_until=wait_until)
         self._live_names: Once[str] = Once(clock, wait_until=wait_until)
-        self._listed: tuple[str, ...] | None = None
-        self._listing = threading.Lock()
+        self._listing = Listing(numerai, round_)
 
     def get(self, filename: str) -> Dataset:
         """The file, fetched by the first caller while the others wait for it.
 
-        Raises `NotReadyError` while it is not published, `UnavailableError` when it cannot
-        be had.
+        Raises `NotReadyError` while it is not published, `UnpublishedError` where it will never be,
+        `UnavailableError` when it cannot be had.
         """
         return self._files.get(filename, lambda: self._had(filename))
 
@@ -119,7 +118,7 @@ class RoundData:
         known = [name for name in candidates if (self.folder / name).is_file()]
         if known or len(candidates) == 1:
             return (known or candidates)[0]
-        name = self._listed_live(version)
+        name = self._listing.live(version)
         if name is None:
             raise NotReadyError(
                 f"no live data of version {version} are listed for {self._round.tournament} round "
@@ -129,23 +128,17 @@ class RoundData:
             )
         return name
 
-    def _listed_live(self, version: str) -> str | None:
-        """What is published is asked for once, and again once something was not among it."""
-        tournament, number = self._round.tournament, self._round.number
-        with self._listing:
-            if self._listed is None:
-                self._listed = self._numerai.datasets(tournament, number)
-            name = find_live(self._listed, tournament=tournament, version=version)
-            if name is None:
-                self._listed = None
-            return name
-
     def _fetch(self, filename: str) -> Dataset:
         source = self._numerai.dataset(self._round.tournament, self._round.number, filename)
         path = self.folder / filename
         check = partial(check_dataset, key=self._unique_key(filename))
-        with progress_of(filename) as progress:
-            got = fetch(source, path, retry=self._retry, check=check, progress=progress)
+        try:
+            with progress_of(filename) as progress:
+                got = fetch(source, path, retry=self._retry, check=check, progress=progress)
+        except NotReadyError as error:
+            if missing := self._listing.missing(filename):
+                raise missing from error
+            raise
         try:
             self._check_fresh(filename, got)
         except BaseException:

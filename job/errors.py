@@ -61,6 +61,10 @@ class ModelError(JobError):
     exit_code = Exit.MODELS_FAILED
 
 
+class UnpublishedError(ModelError):
+    """A dataset that a model wants is none of its tournament's; waiting cannot mend it."""
+
+
 class RefusedError(ModelError):
     """Numerai understood a request and said no; waiting cannot mend it."""
 

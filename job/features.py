@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from job.data import Dataset
-from job.errors import ModelError, UnavailableError
+from job.errors import ModelError, UnavailableError, UnpublishedError
 from job.files import disk_errors
 from job.model_spec import FeatureFile, FeatureList, Features, FeatureSet, ModelSpec
 from job.units import perhaps
@@ -32,7 +32,8 @@ def resolve_features(
 ) -> list[str] | None:
     """The names that `features` of a model means, None where it is None.
 
-    Raises `ModelError` for a set that features.json lacks, or a file that is no JSON list of names.
+    Raises `ModelError` for a set that features.json lacks or a tournament that has no sets, and for
+    a file that is no JSON list of names.
     """
     match features:
         case None:
@@ -42,7 +43,19 @@ def resolve_features(
         case FeatureFile(path):
             return _names_in(feature_file(path), str(path))
         case FeatureSet(name):
-            return _feature_set(name, data.get(_features_json(model)))
+            try:
+                dataset = data.get(_features_json(model))
+            except UnpublishedError as error:
+                raise no_feature_sets(model) from error
+            return _feature_set(name, dataset)
+
+
+def no_feature_sets(model: ModelSpec) -> UnpublishedError:
+    """What is wrong with a model that names a set of features where Numerai publishes none."""
+    return UnpublishedError(
+        f"Numerai publishes no {_features_json(model)}, so there are no sets of features to name",
+        hint="give the names of the features themselves, in a list or in a file",
+    )
 
 
 def features_file(model: ModelSpec) -> str | None:

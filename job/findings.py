@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from job.errors import Exit, JobError, StoppedError, UsageError
-from job.features import features_file
+from job.errors import Exit, JobError, StoppedError, UnpublishedError, UsageError
+from job.features import features_file, no_feature_sets
 from job.manifest.values import is_dataset
 from job.model_spec import ModelSpec
 from job.plan import slot_fault
 from job.tournament import AccountState, Slot, TokenInfo
-from job.universe import dataset_name, find_live, live_candidates
+from job.universe import dataset_name, find_live, live_candidates, unpublished
 
 NEEDED_SCOPES = ("upload_submission", "read_submission_info", "read_user_info")
 DANGEROUS_SCOPES = ("stake", "withdraw")
@@ -122,6 +122,8 @@ def dataset_findings(
     for name in dict.fromkeys(name for model in models for name in _datasets(model)):
         if name in listed:
             yield ok(f"dataset {name}")
+        elif error := unpublished(name, listed, tournament=tournament):
+            yield from _unpublished(name, error, models)
         else:
             yield _unlisted(f"dataset {name} is")
 
@@ -139,6 +141,17 @@ def _live(tournament: str, version: str, listed: Collection[str]) -> Finding:
 def _unlisted(what: str) -> Finding:
     text = f"{what} not among those that Numerai lists; is data_version right?"
     return Finding("fault", text, Exit.UNAVAILABLE)
+
+
+def _unpublished(
+    name: str, error: UnpublishedError, models: Iterable[ModelSpec]
+) -> Iterator[Finding]:
+    """A file that will never come, as the fault of each model that wants it."""
+    for model in models:
+        if name == features_file(model):
+            yield from faults_of(no_feature_sets(model), subject=model.name)
+        elif name in _datasets(model):
+            yield from faults_of(error, subject=model.name)
 
 
 def _datasets(model: ModelSpec) -> Iterator[str]:

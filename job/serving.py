@@ -39,8 +39,8 @@ def load(
 ) -> Needs:
     """Loads the model in its runtime; what it needs is known afterwards.
 
-    Raises `ModelError` for a runtime that is not there or is not what the model was made with, and
-    for a model that cannot be loaded.
+    Raises `ModelError` for a runtime that is not there or is not what the model was made with, for
+    a model that cannot be loaded, and for one that wants what its tournament does not have.
     """
     model, artifact = recipe.model, recipe.artifact
     python = python_of(model, manifest)
@@ -60,6 +60,11 @@ def load(
         python=python,
     )
     artifact.check_unchanged()
+    if needs.benchmarks and model.tournament != "classic":
+        raise ModelError(
+            "the model takes live_benchmark_models, but only Classic has benchmark models",
+            hint="have it take its live data alone, or make it a model of Classic",
+        )
     return needs
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, timedelta
 from typing import Final
 
-from job.errors import NotReadyError, UnavailableError
+from job.errors import NotReadyError, UnavailableError, UnpublishedError
 from job.tournament import Round
 
 KEYS: Final[Mapping[str, str]] = {
@@ -31,6 +31,20 @@ listDatasets tells.
 """
 
 
+CLASSIC_NAMES: Final = frozenset(
+    {
+        "features.json",
+        "train.parquet",
+        "train_benchmark_models.parquet",
+        "validation.parquet",
+        "validation_benchmark_models.parquet",
+        "validation_example_preds.parquet",
+        "meta_model.parquet",
+    }
+)
+"""What Classic's data have beside the files that are of one round alone."""
+
+
 def dataset_name(tournament: str, version: str, name: str) -> str:
     """A file's name at Numerai, such as `signals/v3.1/live.parquet`.
 
@@ -49,6 +63,33 @@ def find_live(listed: Collection[str], *, tournament: str, version: str) -> str 
     """The live data among the files that are published, None where they are not."""
     candidates = live_candidates(tournament, version)
     return next((name for name in candidates if name in listed), None)
+
+
+def is_expected(filename: str, *, tournament: str) -> bool:
+    """Whether a file may come later than the live data of its round: one of the round's own, all of
+    which are called `live...`, or one that Classic is known to have.
+    """
+    name = filename.rpartition("/")[2]
+    return name.startswith("live") or (tournament == "classic" and name in CLASSIC_NAMES)
+
+
+def unpublished(
+    filename: str, listed: Collection[str], *, tournament: str
+) -> UnpublishedError | None:
+    """What is wrong with a file that will not come; None where it is listed, or may come yet.
+
+    It will not come where the live data beside it are listed and it is not, unless it is expected.
+    """
+    folder = filename.rpartition("/")[0]
+    beside = sorted(one for one in listed if one.rpartition("/")[0] == folder)
+    has_live = any(f"{folder}/{live}" in beside for live in LIVE_NAMES)
+    if filename in beside or not has_live or is_expected(filename, tournament=tournament):
+        return None
+    return UnpublishedError(
+        f"Numerai publishes no {filename}",
+        hint=f"correct the name, or do without it; beside the live data there are: "
+        f"{', '.join(one.rpartition('/')[2] for one in beside)}",
+    )
 
 
 def is_universe(tournament: str, filename: str) -> bool:

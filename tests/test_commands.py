@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -229,6 +230,24 @@ def test_check_names_the_universe_that_is_listed_or_those_that_might_be(
     assert run("check") == Exit.UNAVAILABLE
     (fault,) = faults(capsys.readouterr().out)
     assert "signals/v9.9/live.parquet and signals/v9.9/live_universe.parquet" in fault
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"features": "small"}, "there are no sets of features to name; give the names"),
+        ({"neutralize": {"features": "small"}}, "there are no sets of features to name"),
+        ({"guard": {"reference": "meta.parquet"}}, "correct the name, or do without it"),
+    ],
+)
+def test_check_tells_of_what_a_tournament_does_not_have(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str], keys: dict[str, Any], said: str
+) -> None:
+    write_signals(models, **keys)
+    assert run("check") == Exit.MODELS_FAILED
+    (fault,) = faults(capsys.readouterr().out)
+    assert "somateria_mollissima: Numerai publishes no signals/v3.1/" in fault
+    assert said in fault
 
 
 def test_check_tells_of_variables_that_models_need(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from job.data import Dataset, RoundData, live_keys, read_column, remove_old_rounds
-from job.errors import Exit, ModelError, NotReadyError, UnavailableError
+from job.errors import Exit, ModelError, NotReadyError, UnavailableError, UnpublishedError
 from job.fetch import WrongBytesError
 from job.published import check_dataset, read_days
 from job.retry import Retry
@@ -176,7 +177,7 @@ def test_a_file_that_is_not_there_is_asked_for_when_the_wait_ends(
     waits = []
     for _ in range(4):
         with pytest.raises(NotReadyError) as caught:
-            data.get("v5.3/missing.parquet")
+            data.get("v5.3/live_benchmark_models.parquet")
         waits.append(caught.value.again_in)
         clock.move(caught.value.again_in)
     assert waits == [2.0, 1.0, 10.0, 20.0]
@@ -187,7 +188,7 @@ def test_a_file_that_is_not_there_fails_at_once_and_keeps_nobody_waiting(
     shelf: Shelf, clock: FakeClock
 ) -> None:
     with pytest.raises(NotReadyError) as caught:
-        shelf.open().get("v5.3/missing.parquet")
+        shelf.open().get("v5.3/live_benchmark_models.parquet")
     assert caught.value.exit_code is Exit.UNAVAILABLE
     assert clock.sleeps == []
 
@@ -336,6 +337,79 @@ def test_a_universe_that_is_here_is_neither_looked_for_nor_fetched(universes: Sh
     first = universes.open().live("v9.9")
     assert universes.open().live("v9.9") == first
     assert (universes.reads, universes.listings) == (1, 1)
+
+
+def with_a_universe(universes: Shelf) -> str:
+    """Publishes it; gives the name of a file that is not there."""
+    tournament = universes.round.tournament
+    filename = dataset_name(tournament, "v9.9", "live.parquet")
+    universes.publish(filename, universe(tournament))
+    return dataset_name(tournament, "v9.9", "features.json")
+
+
+def test_a_file_that_a_tournament_does_not_have_is_not_waited_for(universes: Shelf) -> None:
+    filename = with_a_universe(universes)
+    data = universes.open()
+    for _ in range(2):
+        with pytest.raises(UnpublishedError, match=filename):
+            data.get(filename)
+    assert (universes.reads, universes.listings) == (1, 2)
+
+
+def test_a_file_that_the_round_before_had_is_waited_for(universes: Shelf, clock: FakeClock) -> None:
+    filename = with_a_universe(universes)
+    tournament, number = universes.round.tournament, universes.round.number
+    universes.numerai.files[tournament, number - 1, filename] = b"{}"
+    data = universes.open()
+    with pytest.raises(NotReadyError) as caught:
+        data.get(filename)
+    universes.publish(filename, b"{}")
+    clock.move(caught.value.again_in)
+    assert data.get(filename).path.exists()
+
+
+def test_a_file_is_waited_for_while_the_live_data_are_not_listed(
+    universes: Shelf, clock: FakeClock
+) -> None:
+    filename = dataset_name(universes.round.tournament, "v9.9", "features.json")
+    data = universes.open()
+    with pytest.raises(NotReadyError) as caught:
+        data.get(filename)
+    with_a_universe(universes)
+    clock.move(caught.value.again_in)
+    with pytest.raises(UnpublishedError):
+        data.get(filename)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_file_is_waited_for_where_numerai_does_not_say_what_there_is(
+    universes: Shelf, which: int
+) -> None:
+    filename = with_a_universe(universes)
+    fail = partial(universes.numerai.fail, "datasets", UnavailableError("no answer"))
+    if which:
+        universes.numerai.before("datasets", lambda: universes.numerai.before("datasets", fail))
+    else:
+        fail()
+    with pytest.raises(NotReadyError):
+        universes.open().get(filename)
+    assert universes.listings == which + 1
+
+
+@pytest.mark.parametrize(
+    "name", ["live_benchmark_models.parquet", "live_example_preds.parquet", "validation.parquet"]
+)
+def test_what_classic_has_is_waited_for_and_not_looked_for(shelf: Shelf, name: str) -> None:
+    with pytest.raises(NotReadyError):
+        shelf.open().get(f"v5.3/{name}")
+    assert shelf.listings == 0
+
+
+def test_a_rounds_own_file_is_waited_for(universes: Shelf) -> None:
+    with_a_universe(universes)
+    name = dataset_name(universes.round.tournament, "v9.9", "live_example_preds.parquet")
+    with pytest.raises(NotReadyError):
+        universes.open().get(name)
 
 
 def test_a_universe_that_is_not_listed_is_looked_for_again_after_a_while(

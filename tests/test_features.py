@@ -12,7 +12,10 @@ from job.errors import ModelError, UnavailableError
 from job.features import features_file, resolve_features
 from job.model_spec import FeatureFile, FeatureList, FeatureSet, Neutralize
 from job.models_root import LocalRoot
-from tests.builders import a_model
+from job.retry import Retry
+from tests.builders import a_model, a_round
+from tests.clock import FakeClock
+from tests.fakes import FakeNumerai
 from tests.models_root import data, root
 
 __all__ = ["data", "root"]
@@ -42,6 +45,19 @@ def test_an_unknown_set_is_named_with_those_there_are(data: RoundData, root: Pat
 def test_a_set_that_is_no_list_of_names_is_refused(data: RoundData, root: Path, name: str) -> None:
     with pytest.raises(ModelError):
         features(data, root, FeatureSet(name))
+
+
+def test_a_set_in_a_tournament_without_sets_is_the_models_fault(
+    clock: FakeClock, root: Path, tmp_path: Path
+) -> None:
+    numerai = FakeNumerai(clock)
+    numerai.files["crypto", 1400, "crypto/v2.0/live.parquet"] = b"listed"
+    round_, retry = a_round(tournament="crypto"), Retry(clock, 30.0)
+    data = RoundData(numerai, tmp_path, round_, clock=clock, retry=retry, stale={})
+    crypto = {"tournament": "crypto", "data_version": "v2.0"}
+    with pytest.raises(ModelError, match=r"publishes no crypto/v2\.0/features\.json") as caught:
+        features(data, root, FeatureSet("small"), **crypto)
+    assert "in a list" in caught.value.hint
 
 
 def test_a_features_json_without_sets_is_numerais_fault(data: RoundData, root: Path) -> None:

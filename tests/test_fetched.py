@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from job.data import RoundData
-from job.errors import ModelError, NotReadyError
+from job.errors import JobError, ModelError, NotReadyError, UnpublishedError
 from job.fetched import Fetched
-from tests.builders import a_model
+from job.retry import Retry
+from tests.builders import a_model, a_round
+from tests.clock import FakeClock
+from tests.fakes import FakeNumerai
 from tests.models_root import data
 
 __all__ = ["data"]
@@ -38,7 +43,7 @@ def fails_without(fetched: Fetched, name: str) -> None:
     """As a model does that the want of a dataset ends."""
     try:
         fetched.get(name)
-    except NotReadyError as error:
+    except JobError as error:
         raise ModelError("the model raised FetchError") from error
 
 
@@ -50,6 +55,19 @@ def test_a_model_that_fails_for_want_of_a_dataset_waits_for_it(fetched: Fetched)
 def test_a_model_may_do_without_a_dataset(fetched: Fetched) -> None:
     with fetched.awaited(), pytest.raises(NotReadyError):
         fetched.get("train.parquet")
+
+
+def test_a_model_that_fails_for_want_of_a_dataset_that_will_not_come_fails(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    numerai, retry = FakeNumerai(clock), Retry(clock, 30.0)
+    numerai.files["classic", 1400, "v5.3/live.parquet"] = b"listed"
+    data = RoundData(numerai, tmp_path, a_round(), clock=clock, retry=retry, stale={})
+    fetched = Fetched(data, a_model())
+    with pytest.raises(UnpublishedError, match=r"v5\.3/trian\.parquet"):
+        fetched.get("trian.parquet")
+    with pytest.raises(ModelError, match="FetchError"), fetched.awaited():
+        fails_without(fetched, "trian.parquet")
 
 
 def test_a_model_that_fails_for_another_reason_fails(fetched: Fetched) -> None:

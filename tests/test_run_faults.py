@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from job.errors import Exit
+from job.model_spec import FeatureSet
 from job.record import Outcome
 from job.run import TURNS
 from job.sandbox import Operation
@@ -244,6 +246,17 @@ def test_data_that_are_not_published_yet_are_waited_for(home: Home) -> None:
     assert home.run(wait=600.0) is Exit.OK
     assert home.submitted == BOTH
     assert home.clock.now() >= publish_at
+
+
+@pytest.mark.parametrize("name", ["features.json", "live_benchmark_models.parquet"])
+def test_classics_files_that_come_after_its_live_data_are_waited_for(home: Home, name: str) -> None:
+    home.models["teal"].benchmarks = True
+    home.specs["teal"] = {"features": FeatureSet("small")}
+    home.box.objects.withhold(f"v5.3/{name}")
+    publish = partial(home.box.objects.restore, f"v5.3/{name}")
+    home.clock.when(NOON + timedelta(minutes=3), publish)
+    assert home.run(wait=600.0) is Exit.OK
+    assert home.submitted == BOTH
 
 
 def test_data_that_come_just_before_the_wait_ends_are_used(home: Home) -> None:

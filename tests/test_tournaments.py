@@ -12,9 +12,10 @@ import pytest
 
 import job.assembly
 from job.errors import Exit, ModelError, StoppedError, UnavailableError
+from job.model_spec import FeatureSet, Guard, Neutralize
 from job.sandbox import CLASSIC, CRYPTO, SIGNALS
 from tests.clock import NOON
-from tests.home import Home, home, zoo
+from tests.home import Home, Model, home, zoo
 from tests.worlds import LIVE
 
 __all__ = ["home", "zoo"]
@@ -83,6 +84,29 @@ def test_data_that_never_come_in_one_tournament_cost_the_others_nothing(zoo: Hom
     zoo.box.objects.restore(SIGNALS_LIVE, tournament=SIGNALS)
     assert zoo.run() is Exit.OK
     assert zoo.submitted == ALL
+
+
+SMALL = FeatureSet("small")
+
+
+@pytest.mark.parametrize("tournament", ["signals", "crypto"])
+@pytest.mark.parametrize(
+    ("model", "spec", "said"),
+    [
+        (Model(benchmarks=True), {}, "only Classic has benchmark models"),
+        (Model(), {"features": SMALL}, "/features.json, so there are no sets of features"),
+        (Model(), {"neutralize": Neutralize(SMALL)}, "/features.json, so there are no sets"),
+        (Model(), {"guard": Guard("meta.parquet")}, "/meta.parquet\n  correct the name"),
+    ],
+)
+def test_what_a_tournament_does_not_have_fails_the_model_and_is_not_waited_for(
+    zoo: Home, tournament: str, model: Model, spec: dict[str, Any], said: str
+) -> None:
+    zoo.add("smew", model, tournament=tournament, **spec)
+    assert zoo.run(wait=600.0) is Exit.MODELS_FAILED
+    assert said in zoo.result("smew").reason
+    assert zoo.submitted == ALL
+    assert sum(zoo.clock.sleeps) < 60.0
 
 
 def test_the_universe_of_the_round_before_is_waited_out(zoo: Home) -> None:

@@ -273,6 +273,21 @@ def predict(live, universe, tournament):
     assert header == {"signals": "numerai_ticker,signal", "crypto": "symbol,signal"}[tournament]
 
 
+@pytest.mark.parametrize("real", [True, False])
+@pytest.mark.parametrize(("tournament", "version"), [("signals", "v3.1"), ("crypto", "v2.0")])
+def test_benchmark_models_are_classics_alone(
+    home: Home, tournament: str, version: str, real: bool
+) -> None:
+    def predict(live_features: Any, live_benchmark_models: Any) -> Any:
+        return live_benchmark_models.iloc[:, -1].to_frame("signal")
+
+    if real:
+        leave_round(home.data, 1400, tournament)
+    with pytest.raises(ModelError, match="but only Classic has benchmark models") as caught:
+        home.attempt(a_model(tournament=tournament, data_version=version), predict)
+    assert "live data alone" in caught.value.hint
+
+
 def test_the_share_of_the_real_universe_is_told(home: Home) -> None:
     leave_round(home.data, 1400, "crypto")
     code = "import pandas as pd\ndef predict(live, universe):\n"

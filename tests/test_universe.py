@@ -17,6 +17,7 @@ from job.universe import (
     find_live,
     is_universe,
     live_candidates,
+    unpublished,
 )
 from job.validate import RULES
 from tests.builders import a_round
@@ -119,3 +120,36 @@ def test_a_day_that_waiting_cannot_mend_is_unavailable(days: list[date], said: s
     with pytest.raises(UnavailableError, match=said) as caught:
         check_day(days, filename=LIVE, round_=ROUND)
     assert not isinstance(caught.value, NotReadyError)
+
+
+@pytest.mark.parametrize(
+    ("tournament", "name", "listed", "wrong"),
+    [
+        ("crypto", "features.json", ["live_universe.parquet"], True),
+        ("signals", "features.json", ["live.parquet", "train.parquet"], True),
+        ("classic", "featres.json", ["live.parquet", "features.json"], True),
+        ("crypto", "features.json", ["live_universe.parquet", "features.json"], False),
+        ("crypto", "features.json", ["train_targets.parquet"], False),
+        ("crypto", "features.json", [], False),
+        ("crypto", "live_example_preds.parquet", ["live_universe.parquet"], False),
+        ("signals", "live_universe.parquet", ["live.parquet"], False),
+        ("classic", "live_benchmark_models.parquet", ["live.parquet"], False),
+        ("classic", "features.json", ["live.parquet"], False),
+        ("classic", "validation.parquet", ["live.parquet"], False),
+    ],
+)
+def test_a_file_that_is_not_listed_beside_the_live_data_will_not_come(
+    tournament: str, name: str, listed: list[str], wrong: bool
+) -> None:
+    whole = [dataset_name(tournament, "v9.9", one) for one in listed]
+    filename = dataset_name(tournament, "v9.9", name)
+    error = unpublished(filename, whole, tournament=tournament)
+    assert (error is not None) is wrong
+    if error is not None:
+        assert filename in error.what
+        assert all(one in error.hint for one in listed)
+
+
+def test_live_data_of_another_version_say_nothing_of_a_file() -> None:
+    listed = ["signals/v3.1/live.parquet"]
+    assert unpublished("signals/v3.2/features.json", listed, tournament="signals") is None
