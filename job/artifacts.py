@@ -113,8 +113,7 @@ class Artifacts:
 
 def check_pinned(model: ModelSpec, artifact: Artifact) -> None:
     """Raises `ModelError` for an artifact that is empty or is not what the manifest pins."""
-    if not sum(size for _, size, _ in artifact.stamp):
-        raise ModelError(f"{model.artifact} is empty", hint="was its copy interrupted?")
+    check_size(model, sum(size for _, size, _ in artifact.stamp))
     if model.sha256 is not None and artifact.sha256 != model.sha256:
         raise ModelError(
             f"{model.artifact} is not the file that the manifest pins",
@@ -129,6 +128,12 @@ def check_pinned(model: ModelSpec, artifact: Artifact) -> None:
             f"the manifest says {model.modules}",
             hint="put the right modules there; or correct `modules`, or leave it out",
         )
+
+
+def check_size(model: ModelSpec, size: int) -> None:
+    """Raises `ModelError` for an artifact without a byte."""
+    if not size:
+        raise ModelError(f"{model.artifact} is empty", hint="was its copy interrupted?")
 
 
 def stamp_of(path: Path) -> Stamp:

@@ -41,7 +41,7 @@ def resolve_features(
         case FeatureList(names):
             return list(names)
         case FeatureFile(path):
-            return _names_in(feature_file(path), str(path))
+            return names_in(feature_file(path), str(path))
         case FeatureSet(name):
             try:
                 dataset = data.get(_features_json(model))
@@ -68,7 +68,8 @@ def _features_json(model: ModelSpec) -> str:
     return dataset_name(model.tournament, model.data_version, "features.json")
 
 
-def _names_in(path: Path, shown: str) -> list[str]:
+def names_in(path: Path, shown: str) -> list[str]:
+    """The names of a JSON list; raises `ModelError` where there is no such thing."""
     if not path.is_file():
         raise ModelError(f"there is no feature list {shown} in the models root")
     with disk_errors(f"cannot read {path}"):

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from job.artifacts import Artifact, Artifacts
+from job.features import names_in
 from job.manifest import Manifest, find_manifest, read_manifest, resolve_inside
 from job.model_spec import ModelSpec
 from job.sidecar import Sidecar, read_sidecar
@@ -17,12 +18,17 @@ from job.tree import files_in
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is known of an artifact without reading it: bytes, those of a folder's files together,
-    and what `add` wrote down of it.
+    """What is known of an artifact without reading it.
+
+    Attributes:
+        size: in bytes, those of a folder's files together.
+        sidecar: what `add` wrote down of it.
+        by_path: whether some of it is pinned, and lies where any file may lie.
     """
 
     size: int
     sidecar: Sidecar | None
+    by_path: bool = False
 
 
 class ModelsRoot(Protocol):
@@ -64,7 +70,17 @@ class ModelsRoot(Protocol):
     def stored(self, model: ModelSpec) -> Stored | None:
         """What is known of a model's artifact without reading it, None where there is none.
 
-        Raises `ModelError` for a path or a folder that is not what it should be.
+        Raises `ModelError` for a path, a folder or modules that are not what they should be.
+        """
+        ...
+
+    def check_pinned(self, model: ModelSpec) -> None:
+        """Raises the `ModelError` of an artifact that is not read for want of a pin."""
+        ...
+
+    def check_feature_file(self, path: PurePosixPath) -> None:
+        """Raises the `ModelError` of a run that wants this list of features, as far as it can be
+        told without fetching the list.
         """
         ...
 
@@ -111,6 +127,13 @@ class LocalRoot:
         except OSError:
             return None
         return Stored(size, read_sidecar(path, sha256=model.sha256))
+
+    def check_pinned(self, model: ModelSpec) -> None:
+        """Here nothing need be pinned."""
+
+    def check_feature_file(self, path: PurePosixPath) -> None:
+        """The list is read, which costs nothing."""
+        names_in(self.feature_file(path), str(path))
 
     def tidy(self, manifest: Manifest) -> None:
         """Nothing is kept beside what is the user's own."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from job.errors import ModelError
 from job.files import disk_errors, sha256_of
 from job.model_spec import ModelSpec
-from job.store import Store
+from job.store import Entry, Store
 from job.tree import digest_of, read_listing
 
 log = logging.getLogger(__name__)
 
+OBJECT: Final = re.compile("objects/[0-9a-f]{64}")
 TRIES: Final = 2
 """How often something is read whose bytes are not what its name says."""
 AT_ONCE: Final = 8
@@ -29,6 +32,19 @@ Files = Mapping[PurePosixPath, str]
 def object_name(sha256: str) -> str:
     """Where a file with this digest is."""
     return f"objects/{sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that is pinned, as it is there."""
+
+    name: str
+    entry: Entry
+
+    @property
+    def by_path(self) -> bool:
+        """Whether its name says nothing of what it holds."""
+        return OBJECT.fullmatch(self.name) is None
 
 
 class Objects:
@@ -45,7 +61,7 @@ class Objects:
         for _ in range(TRIES):
             name = self._fetch(names, target)
             if name is None:
-                raise ModelError(f"there is no file {shown} in {self._store.shown}", hint=PUSH)
+                raise self.absent(shown)
             with disk_errors(f"cannot read {target}"):
                 found = sha256_of(target)
             if found == sha256:
@@ -93,11 +109,28 @@ class Objects:
             )
         return files
 
-    def size(self, files: Files) -> int:
-        """Bytes of a folder's files together, as far as they are there."""
+    def find(self, sha256: str, path: PurePosixPath) -> Found | None:
+        """What `copy` would read of a file with this digest; None where there is none."""
+        for name in (object_name(sha256), str(path)):
+            if (entry := self._store.find(name)) is not None:
+                return Found(name, entry)
+        return None
+
+    def find_all(self, files: Files, base: PurePosixPath) -> Mapping[PurePosixPath, Found]:
+        """What `copy_all` would read of each file; raises `ModelError` where one is nowhere."""
+
+        def find(path: PurePosixPath) -> Found:
+            found = self.find(files[path], base / path)
+            if found is None:
+                raise self.absent(str(base / path))
+            return found
+
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="objects") as pool:
-            found = pool.map(lambda sha256: self._store.find(object_name(sha256)), files.values())
-            return sum(entry.size for entry in found if entry is not None)
+            return dict(zip(files, pool.map(find, files), strict=True))
+
+    def absent(self, shown: str) -> ModelError:
+        """What is wrong where a file is nowhere."""
+        return ModelError(f"there is no file {shown} in {self._store.shown}", hint=PUSH)
 
     def _fetch(self, names: tuple[str, ...], target: Path) -> str | None:
         with disk_errors(f"cannot write {target}"):

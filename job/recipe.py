@@ -9,10 +9,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import PurePosixPath
 
 from job.artifacts import Artifact
 from job.features import Datasets, FeatureFiles, resolve_features
-from job.model_spec import Features, ModelSpec
+from job.model_spec import FeatureFile, Features, ModelSpec
 from job.sidecar import Sidecar, frozen_features, frozen_neutralizers, read_sidecar
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,19 @@ def read_recipe(
             model.neutralizers, frozen_neutralizers(sidecar, model) if sidecar else None
         ),
     )
+
+
+def feature_paths(model: ModelSpec, sidecar: Sidecar | None) -> list[PurePosixPath]:
+    """The lists of features in the models root that the recipe is made of: those that the sidecar
+    has not frozen.
+    """
+    wanted = [
+        model.features if sidecar is None or frozen_features(sidecar, model) is None else None,
+        model.neutralizers
+        if sidecar is None or frozen_neutralizers(sidecar, model) is None
+        else None,
+    ]
+    return list(dict.fromkeys(one.path for one in wanted if isinstance(one, FeatureFile)))
 
 
 def _digest(names: Sequence[str] | None) -> str | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -25,8 +25,8 @@ from job.files import disk_errors, sha256_of, write_whole
 from job.manifest import Manifest, load_manifest, manifest_bytes
 from job.model_spec import FeatureFile, ModelSpec
 from job.models_root import Stored
-from job.objects import Objects, object_name
-from job.sidecar import SUFFIX, parse_sidecar, sidecar_path
+from job.objects import Found, Objects, object_name
+from job.sidecar import SUFFIX, Sidecar, parse_sidecar, sidecar_path
 from job.store import Entry, Store
 
 log = logging.getLogger(__name__)
@@ -82,13 +82,20 @@ class RemoteRoot:
 
     def artifact(self, model: ModelSpec) -> Artifact:
         """A copy on this machine, made unless it is here already."""
+        self.check_pinned(model)
         if model.format != "predictions" and model.sha256 is not None:
             return self._by_digest(model, model.sha256)
-        if model.format != "predictions":
-            self._check_allowed(
-                model.artifact, "the manifest does not give its sha256", hint=UNPINNED
-            )
         return self._by_path(model)
+
+    def check_pinned(self, model: ModelSpec) -> None:
+        """The manifest gives its sha256, unless what nothing pins is allowed."""
+        if model.format == "predictions" or model.sha256 is not None:
+            return
+        self._check_allowed(model.artifact, "the manifest does not give its sha256", hint=UNPINNED)
+        if model.modules is not None:
+            raise ModelError(
+                f"{model.artifact} has `modules` in the manifest, but no sha256", hint=UNPINNED
+            )
 
     def feature_file(self, path: PurePosixPath) -> Path:
         """A copy on this machine, verified by the object's path that it lies at; raises
@@ -96,7 +103,7 @@ class RemoteRoot:
         """
         found = FEATURE_LIST.fullmatch(str(path))
         if found is None:
-            self._check_allowed(path, "it is not kept by its sha256", hint=UNPINNED_LIST)
+            self._check_allowed_list(path)
             with self._cache.turn(str(path)):
                 self._copy(path)
             return self._cache.place(BY_PATH, path)
@@ -110,23 +117,52 @@ class RemoteRoot:
         return place
 
     def stored(self, model: ModelSpec) -> Stored | None:
-        """Asked for among the objects, then at its path."""
+        """Asked for as `artifact` reads it, file by file: among the objects, then at its path."""
         pinned = model.sha256 if model.format != "predictions" else None
-        entry = None if pinned is None else self._store.find(object_name(pinned))
-        name = str(model.artifact) if pinned is None or entry is None else object_name(pinned)
-        entry = entry or self._store.find(name)
-        if entry is None:
+        if pinned is None:
+            name = str(model.artifact)
+            entry = self._store.find(name)
+            return None if entry is None else Stored(entry.size, self._sidecar(name, None))
+        found = self._find(model, pinned)
+        if found is None:
             return None
-        note = f"{name}{SUFFIX}"
-        files = self._objects.folder(model)
-        size = entry.size if files is None else self._objects.size(files)
-        data = self._store.read(note)
-        sidecar = data and parse_sidecar(data, sha256=pinned, shown=f"{self.shown}/{note}")
-        return Stored(size, sidecar or None)
+        alone = found.get(PurePosixPath(model.artifact.name)) if model.modules else None
+        return Stored(
+            size=sum(one.entry.size for one in ([alone] if alone else found.values())),
+            sidecar=self._sidecar(object_name(pinned), pinned),
+            by_path=any(one.by_path for one in found.values()),
+        )
+
+    def check_feature_file(self, path: PurePosixPath) -> None:
+        """The list is not read."""
+        if FEATURE_LIST.fullmatch(str(path)) is None:
+            self._check_allowed_list(path)
+        if self._store.find(str(path)) is None:
+            raise self._objects.absent(str(path))
 
     def tidy(self, manifest: Manifest) -> None:
         """By digest; what is kept by its path stays."""
         self._cache.tidy({key for model in manifest.models for key in _keys(model)})
+
+    def _find(self, model: ModelSpec, sha256: str) -> Mapping[PurePosixPath, Found] | None:
+        """The files that `_lay_out` would copy; None where there is no such artifact."""
+        path = model.artifact
+        if model.modules is not None:
+            return self._objects.find_all(self._objects.modules(model), path.parent)
+        if (files := self._objects.folder(model)) is not None:
+            return self._objects.find_all(files, path)
+        found = self._objects.find(sha256, path)
+        return None if found is None else {path: found}
+
+    def _sidecar(self, name: str, pinned: str | None) -> Sidecar | None:
+        note = f"{name}{SUFFIX}"
+        data = self._store.read(note)
+        if data is None:
+            return None
+        return parse_sidecar(data, sha256=pinned, shown=f"{self.shown}/{note}")
+
+    def _check_allowed_list(self, path: PurePosixPath) -> None:
+        self._check_allowed(path, "it is not kept by its sha256", hint=UNPINNED_LIST)
 
     def _check_allowed(self, path: PurePosixPath, why: str, *, hint: str) -> None:
         if not self._allow_unpinned:
@@ -184,10 +220,6 @@ class RemoteRoot:
             self._objects.copy(sha256, names, folder / path.name, shown=str(path))
 
     def _by_path(self, model: ModelSpec) -> Artifact:
-        if model.modules is not None:
-            raise ModelError(
-                f"{model.artifact} has `modules` in the manifest, but no sha256", hint=UNPINNED
-            )
         with self._cache.turn(str(model.artifact)):
             entry = self._copy(model.artifact)
             if entry is None:

@@ -126,6 +126,18 @@ def test_check_of_only_a_missing_artifact_is_3(run: Run, models: Path) -> None:
     assert run("check") == Exit.MODELS_FAILED
 
 
+def test_check_reads_the_lists_of_features(
+    run: Run, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (models / "models_manifest.yaml").write_text(MANIFEST.replace("small", "anas.json"))
+    assert run("check") == Exit.MODELS_FAILED
+    assert faults(capsys.readouterr().out) == [
+        "anas_platyrhynchos: there is no feature list anas.json in the models root"
+    ]
+    (models / "anas.json").write_text('["feature_a"]')
+    assert run("check") == Exit.OK
+
+
 def test_check_warns_of_a_token_that_can_stake_and_of_another_pipeline(
     run: Run, box: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -483,6 +483,81 @@ class TestWhatIsStored:
     def test_may_be_nothing(self, root: RemoteRoot) -> None:
         assert root.stored(a_model("teal", sha256="ab" * 32)) is None
 
+    @pytest.mark.parametrize("kind", ["folder", "code"])
+    def test_lacks_nothing_that_a_run_would_look_for(
+        self, root: RemoteRoot, pushed: Pushed, store: Watched, kind: str
+    ) -> None:
+        make = {"folder": pushed.folder, "code": pushed.code}[kind]
+        model = make("mergus/smew.py" if kind == "code" else "mergus", CODE)
+        assert root.stored(model) is not None
+        (store.root / object_name(sha256(CODE["ranks.py"]).hexdigest())).unlink()
+        with pytest.raises(ModelError, match=r"no file mergus/ranks\.py in .*elsewhere") as said:
+            root.stored(model)
+        with pytest.raises(ModelError) as run:
+            root.artifact(model)
+        assert str(run.value) == str(said.value)
+        store.write("mergus/ranks.py", b"x = 2\n")
+        stored = root.stored(model)
+        assert stored is not None
+        assert stored.by_path
+
+    def test_of_code_is_refused_without_a_listing_of_its_modules(
+        self, root: RemoteRoot, pushed: Pushed, store: Watched
+    ) -> None:
+        model = pushed.code("smew.py", CODE)
+        (store.root / object_name(str(model.modules))).unlink()
+        with pytest.raises(ModelError, match=r"modules beside smew\.py are not in"):
+            root.stored(model)
+
+    def test_by_its_path_only_is_said_to_be(
+        self, root: RemoteRoot, pushed: Pushed, store: Watched
+    ) -> None:
+        model = pushed.file("teal.pkl", b"12345")
+        stored = root.stored(model)
+        assert stored is not None
+        assert not stored.by_path
+        (store.root / object_name(str(model.sha256))).unlink()
+        store.write("teal.pkl", b"another")
+        stored = root.stored(model)
+        assert stored is not None
+        assert (stored.size, stored.by_path) == (7, True)
+
+
+class TestWhatIsRefused:
+    """What can be told without reading is told as a run would."""
+
+    @pytest.mark.parametrize("modules", [None, "ab" * 32])
+    def test_without_a_pin(
+        self, root: RemoteRoot, trusting: RemoteRoot, store: Watched, modules: str | None
+    ) -> None:
+        model = a_model("smew", artifact=PurePosixPath("smew.py"), format="python", modules=modules)
+        with pytest.raises(ModelError, match=r"smew\.py is not pinned"):
+            root.check_pinned(model)
+        if modules is None:
+            trusting.check_pinned(model)
+        else:
+            with pytest.raises(ModelError, match="has `modules` in the manifest, but no sha256"):
+                trusting.check_pinned(model)
+        root.check_pinned(replace(model, sha256="cd" * 32))
+        root.check_pinned(TestPredictions.MODEL)
+        assert store.asked == []
+
+    def test_lists_of_features(
+        self, root: RemoteRoot, trusting: RemoteRoot, store: Watched, cache: Path
+    ) -> None:
+        pinned = PurePosixPath(f"objects/{sha256(b'[]').hexdigest()}.json")
+        with pytest.raises(ModelError, match=rf"there is no file {pinned}") as caught:
+            root.check_feature_file(pinned)
+        assert "deploy push" in caught.value.hint
+        store.write(str(pinned), b"[]")
+        root.check_feature_file(pinned)
+        loose = PurePosixPath("anser/features.json")
+        store.write(str(loose), b"[]")
+        with pytest.raises(ModelError, match=r"anser/features\.json is not pinned"):
+            root.check_feature_file(loose)
+        trusting.check_feature_file(loose)
+        assert (store.read_names(), kept(cache)) == (set(), set())
+
 
 class TestManifest:
     TEXT = b"version: 1\nmodels: [{name: a, artifact: a.pkl}]\n"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 
-from job.artifacts import Artifact
+from job.artifacts import Artifact, check_size
 from job.clock import Clock
 from job.commands.prepare import secrets_of, start_logging
 from job.connect import connect, open_models
@@ -31,6 +31,7 @@ from job.models_root import ModelsRoot
 from job.notices.report import report
 from job.objects import PUSH
 from job.output import say
+from job.recipe import feature_paths
 from job.settings import Settings, notices_of, wants_exit_zero
 from job.sidecar import Sidecar, how_to_freeze, read_sidecar, unfrozen
 from job.storage_secrets import storage_secrets
@@ -86,7 +87,7 @@ def _findings(environ: Mapping[str, str], args: Namespace) -> Iterator[Finding]:
         root, manifest = found
         start_logging(settings, environ, secrets_of(manifest, environ))
         bench = Bench.of(settings, manifest, root, environ)
-        yield from _models(root, manifest, environ, bench if args.deep else None)
+        yield from model_findings(root, manifest, environ, bench if args.deep else None)
     models = _enabled(None if found is None else found[1])
     if settings.public_id and settings.secret_key:
         yield from _numerai(connect(settings, clock), models)
@@ -120,19 +121,21 @@ def _enabled(manifest: Manifest | None) -> list[ModelSpec]:
     return [model for model in manifest.models if model.enabled] if manifest else []
 
 
-def _models(
+def model_findings(
     root: ModelsRoot, manifest: Manifest, environ: Mapping[str, str], bench: Bench | None
 ) -> Iterator[Finding]:
-    """What the manifest's models are, tried if there is a bench."""
+    """What the models of the manifest are, tried if there is a bench."""
     models = _enabled(manifest)
     yield from runtime_findings(manifest, environ, deep=bench is not None)
     yield from env_findings(models, environ)
     for model in models:
         if bench is None and not root.is_local:
-            yield from _guarded(partial(_stored, root, model))
+            yield from _guarded(partial(_stored, root, model), subject=model.name)
             continue
         artifact, findings = _artifact(root, model)
         yield from findings
+        if bench is None and artifact is not None:
+            yield from _features(root, model, read_sidecar(artifact.path, sha256=artifact.sha256))
         if bench is not None and artifact is not None and not _lacks(model, environ):
             yield from trial_findings(bench, model, artifact)
 
@@ -143,17 +146,33 @@ def _lacks(model: ModelSpec, environ: Mapping[str, str]) -> bool:
 
 
 def _stored(root: ModelsRoot, model: ModelSpec) -> Iterator[Finding]:
-    """Whether an artifact is there, for a root from which it would have to be fetched."""
+    """Whether a run would find what it needs of a model, for a root from which that would have to
+    be fetched.
+    """
+    root.check_pinned(model)
     found = root.stored(model)
-    if found is not None:
-        there = f"{found.size:,} bytes in {root.shown}"
-        yield ok(f"{model.name}: artifact {model.artifact}, {there}; --deep reads it")
-        yield from _unfrozen(model, found.sidecar)
-    elif model.format == "predictions":
+    if found is None and model.format == "predictions":
         yield _not_yet(model)
+        return
+    if found is None:
+        raise ModelError(f"there is no file {model.artifact} in {root.shown}", hint=PUSH)
+    check_size(model, found.size)
+    there = f"{model.name}: artifact {model.artifact}, {found.size:,} bytes in {root.shown}"
+    if found.by_path:
+        yield warning(f"{there}, found by its path; its digest was not verified; --deep does")
     else:
-        what = f"there is no file {model.artifact} in {root.shown}"
-        yield from faults_of(ModelError(what, hint=PUSH), subject=model.name)
+        yield ok(f"{there}; --deep reads it")
+    yield from _features(root, model, found.sidecar)
+    yield from _unfrozen(model, found.sidecar)
+
+
+def _features(root: ModelsRoot, model: ModelSpec, sidecar: Sidecar | None) -> Iterator[Finding]:
+    """What is wrong with the lists of features that lie beside the artifact."""
+    for path in feature_paths(model, sidecar):
+        try:
+            root.check_feature_file(path)
+        except JobError as error:
+            yield from faults_of(error, subject=model.name)
 
 
 def _not_yet(model: ModelSpec) -> Finding:
@@ -199,9 +218,9 @@ def _datasets(
     return dataset_findings(models, numerai.datasets(tournament, None), tournament=tournament)
 
 
-def _guarded(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+def _guarded(check: Callable[[], Iterable[Finding]], *, subject: str = "") -> Iterator[Finding]:
     """A check's findings; an error ends this check only."""
     try:
         yield from check()
     except JobError as error:
-        yield from faults_of(error)
+        yield from faults_of(error, subject=subject)
