@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from deploy.images import parse_image
+from deploy.template.expressions import OWN_PARAMETERS
 from deploy.triggers import DAYS, FULL_DAYS
 from job.manifest.values import OWN_VARIABLES, shown, text
 from job.units import parse_duration, perhaps
@@ -175,5 +176,15 @@ def _secret(value: object, number: int) -> None:
             f"number {number} in the list is not the name of a variable; names belong here, and "
             "their values into the environment"
         )
-    if value.upper().startswith(OWN_VARIABLES) and not value.startswith("NUMERAI_"):
+    for own in OWN_PARAMETERS:
+        if value.lower() == own.lower():
+            raise ValueError(
+                f"{value} is taken: the template hands each secret over in a parameter of the "
+                f"variable's name, and has one {own} of its own, which Azure does not tell from it "
+                "by case; give the variable another name"
+            )
+    if value.upper().startswith("NUMERAI_"):
+        if value != value.upper():
+            raise ValueError(f"{value} is no variable of the job; write {value.upper()}")
+    elif value.upper().startswith(OWN_VARIABLES):
         raise ValueError(f"{value} would be taken for the container's own way to sign in")

@@ -5,6 +5,10 @@ from __future__ import annotations
 DEPLOYER_ID = "deployerObjectId"
 DEPLOYER_TYPE = "deployerType"
 SECRETS_TAG = "secretsTag"
+OWN_PARAMETERS = (DEPLOYER_ID, DEPLOYER_TYPE, SECRETS_TAG)
+"""The template's parameters beside the secrets, each of which has the name of its variable. Azure
+tells no two parameters apart by case.
+"""
 
 
 def literal(text: str) -> str:

@@ -22,9 +22,11 @@ def values(declared: Json, given: Mapping[str, Json]) -> dict[str, Any]:
     """Given values and defaults, by name.
 
     Raises:
-        Refusal: one is missing, surplus, or not what the template takes.
+        Refusal: one is missing, surplus, there twice, or not what the template takes. Case does
+            not tell names apart.
     """
-    surplus = sorted(set(given) - set(declared))
+    given = _by_key(given)
+    surplus = sorted(set(given) - set(_by_key(declared)))
     if surplus:
         raise bad_template(
             f"The template parameters '{', '.join(surplus)}' in the parameters file are not valid; "
@@ -34,8 +36,8 @@ def values(declared: Json, given: Mapping[str, Json]) -> dict[str, Any]:
         )
     found = {}
     for name, one in declared.items():
-        if name in given:
-            value = given[name].get("value")
+        if name.lower() in given:
+            value = given[name.lower()].get("value")
         elif "defaultValue" in one:
             value = one["defaultValue"]
         else:
@@ -54,4 +56,12 @@ def values(declared: Json, given: Mapping[str, Json]) -> dict[str, Any]:
                 f"parameter value is not part of the allowed value(s): {one['allowedValues']}"
             )
         found[name] = value
+    return found
+
+
+def _by_key(named: Mapping[str, Json]) -> dict[str, Json]:
+    found = {name.lower(): one for name, one in named.items()}
+    if len(found) < len(named):
+        names = ", ".join(sorted(named))
+        raise bad_template(f"An item with the same key has already been added: one of '{names}'")
     return found

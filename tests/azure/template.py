@@ -98,9 +98,10 @@ class Template:
         return {**reckoned(self._scope), **own}
 
     def _parameter(self, name: str) -> Any:
-        if name not in self._values:
+        values = {own.lower(): value for own, value in self._values.items()}
+        if name.lower() not in values:
             raise bad_template(f"The template parameter '{name}' is not found")
-        return self._values[name]
+        return values[name.lower()]
 
     def _variable(self, name: str) -> Any:
         variables = self.document.get("variables", {})

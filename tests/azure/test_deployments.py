@@ -113,6 +113,10 @@ _LOOP = [
         (template(identity_resource(), identity_resource()), "defined multiple times"),
         (template(identity_resource("a/b")), "incorrect segment lengths"),
         (template(parameters={"a": {"type": "string"}}), "'a' at line '1' and column '1' is not"),
+        (
+            template(parameters={name: {"type": "string", "defaultValue": ""} for name in "aA"}),
+            "'A, a'",
+        ),
         ({"resources": []}, "schema"),
     ],
 )
@@ -136,10 +140,22 @@ def test_parameters_are_those_that_the_template_has_and_of_their_types(sdk: Sdk)
         ({"size": 1, "color": "red"}, "The template parameters 'color'"),
         ({"size": "1"}, "Expected a value of type 'int'"),
         ({"size": 3}, "allowed value"),
+        ({"size": 1, "Size": 2}, "'Size, size'"),
     ):
         with pytest.raises(HttpResponseError, match=why):
             _deploy(sdk, document, **given)
-    assert _deploy(sdk, document, size=2).properties.provisioning_state == "Succeeded"
+    for name in ("size", "SIZE"):
+        assert _deploy(sdk, document, **{name: 2}).properties.provisioning_state == "Succeeded"
+
+
+def test_case_does_not_tell_parameters_apart(sdk: Sdk, cloud: Cloud) -> None:
+    document = template(
+        identity_resource(tags={"a": "[parameters('TEXT')]"}),
+        parameters={"Text": {"type": "string"}},
+    )
+    _deploy(sdk, document, text="given")
+    (made,) = cloud.ids
+    assert cloud.show(made)["tags"] == {"a": "given"}
 
 
 def test_secure_parameters_reach_the_container_and_nothing_that_is_shown(

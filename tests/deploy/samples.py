@@ -16,6 +16,7 @@ from deploy.names import Names
 from deploy.pieces import Found
 from deploy.settings import DeploySettings
 from deploy.template import Template, parameters, render
+from deploy.template.expressions import OWN_PARAMETERS
 from deploy.triggers import DAYS
 from job.secret import Secret
 from tests.azure import template as arm
@@ -157,6 +158,12 @@ _settings = st.fixed_dictionaries(
         "NUMERAI_MANIFEST": st.sampled_from(["models_manifest.yaml", "[of] today's", "[all]"]),
     },
 )
+_secrets = st.one_of(
+    st.from_regex("[A-HJ-Za-hj-z][A-Za-z0-9_]{0,10}_KEY", fullmatch=True).filter(
+        lambda name: not name.upper().startswith(("AZURE_", "ARM_", "MSI_", "NUMERAI_"))
+    ),
+    st.sampled_from([f"{name}_" for name in OWN_PARAMETERS]),
+)
 _images = st.sampled_from(
     [
         f"ghcr.io/someone/numerai-job@{DIGEST}",
@@ -188,15 +195,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
         + draw(st.lists(_checks, max_size=2))
         + draw(st.lists(_webhooks, max_size=1)),
         "settings": draw(_settings),
-        "secrets": draw(
-            st.lists(
-                st.from_regex("[A-HJ-Z][A-Z0-9_]{0,10}_KEY", fullmatch=True).filter(
-                    lambda name: not name.startswith(("AZURE_", "ARM_", "MSI_"))
-                ),
-                max_size=3,
-                unique=True,
-            )
-        ),
+        "secrets": draw(st.lists(_secrets, max_size=3, unique_by=str.lower)),
     }
     if draw(st.booleans()):
         acr = draw(st.from_regex("[A-Za-z0-9]{5,20}", fullmatch=True))

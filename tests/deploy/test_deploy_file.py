@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from deploy.loading import EXAMPLE, load_settings, parse_settings
 from deploy.schema import Registry, Schema, Storage, Trigger
 from deploy.settings import DeploySettings
+from deploy.template.expressions import OWN_PARAMETERS
 from deploy.triggers import Schedule, Webhook
 from job.errors import Exit, UsageError
 from job.variables import VARIABLES
@@ -407,6 +408,14 @@ class TestJobVariables:
             "secrets: AZURE_CLIENT_SECRET would be taken for the container's own way to sign in",
         ),
         (
+            {"secrets": ["numerai_notify"]},
+            "secrets: numerai_notify is no variable of the job; write NUMERAI_NOTIFY",
+        ),
+        (
+            {"secrets": ["azure_client_secret"]},
+            "secrets: azure_client_secret would be taken for the container's own way to sign in",
+        ),
+        (
             {"secrets": ["NUMERAI_LATE"], "settings": {"NUMERAI_LATE": "skip"}},
             "secrets[0]: NUMERAI_LATE is under `settings` as well",
         ),
@@ -582,3 +591,16 @@ class TestAdvice:
 
     def test_has_nothing_to_say_of_a_plain_file(self) -> None:
         assert settings().warnings == ()
+
+
+@given(st.data())
+def test_a_secret_has_no_name_that_azure_takes_for_another_parameter(data: st.DataObject) -> None:
+    own = data.draw(st.sampled_from(OWN_PARAMETERS))
+    upper = data.draw(st.lists(st.booleans(), min_size=len(own), max_size=len(own)))
+    name = "".join(
+        letter.upper() if up else letter.lower() for letter, up in zip(own, upper, strict=True)
+    )
+    fault = fault_of(secrets=[name])
+    assert fault.startswith(f"secrets: {name} is taken")
+    assert f"has one {own} of its own" in fault
+    assert "give the variable another name" in fault

@@ -17,6 +17,7 @@ from deploy.names import Names
 from deploy.plan import Action, decide, nothing_to_change, to_deploy
 from deploy.plan_text import plan_text
 from deploy.settings import DeploySettings
+from deploy.template.expressions import OWN_PARAMETERS
 from deploy.template.part import API_VERSIONS
 from deploy.validation import template_faults
 from deploy.windows import documented_windows, window_warnings
@@ -57,6 +58,13 @@ def test_the_published_specifications_are_among_them() -> None:
 @given(any_settings())
 def test_the_check_without_azure_finds_nothing(found: DeploySettings) -> None:
     assert template_faults(rendered(found).document, scope=Names(found).scope) == []
+
+
+@given(any_settings())
+def test_case_does_not_have_to_tell_parameters_apart(found: DeploySettings) -> None:
+    names = [*rendered(found).document["parameters"]]
+    assert {*OWN_PARAMETERS, *found.all_secrets} == set(names)
+    assert len({name.lower() for name in names}) == len(names)
 
 
 @given(any_settings())
