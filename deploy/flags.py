@@ -29,7 +29,8 @@ def _push_flags(command: ArgumentParser) -> None:
     instead.add_argument(
         "--prune",
         action="store_true",
-        help="remove old manifests but the last 10, and the files that none of these names",
+        help="remove old manifests but the last 10, and the files that none of these names, but "
+        "those younger than a day",
     )
     command.add_argument(
         "--dry-run", action="store_true", help="say what would be done, and do nothing"

@@ -78,7 +78,14 @@ def _prune(args: Namespace, session: Session) -> None:
     pruned = prune(session.shelf(), manifest=name, clock=session.clock, dry_run=args.dry_run)
     verb = "would remove" if args.dry_run else "removed"
     files = counted(len(pruned.objects), "file")
-    tell(f"{verb} {files} ({_size(pruned.size)}) and {len(pruned.manifests)} old manifests")
+    manifests = counted(len(pruned.manifests), "old manifest")
+    tell(f"{verb} {files} ({_size(pruned.size)}) and {manifests}")
+    if pruned.young:
+        keep = "would keep" if args.dry_run else "kept"
+        tell(
+            f"{keep} {counted(pruned.young, 'file')} younger than a day, which a push under way "
+            "may be about to name"
+        )
 
 
 def _size(count: int) -> str:

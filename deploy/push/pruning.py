@@ -23,16 +23,24 @@ YOUNG: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was removed, or would be: names, and the bytes of the objects."""
+    """What was removed, or would be.
+
+    Attributes:
+        objects: their names.
+        manifests: those of old manifests.
+        size: bytes of the objects.
+        young: how many objects were kept for their age alone.
+    """
 
     objects: tuple[str, ...]
     manifests: tuple[str, ...]
     size: int
+    young: int
 
 
 def prune(shelf: Shelf, *, manifest: str, clock: Clock, dry_run: bool) -> Pruned:
     """Removes old manifests but the last `KEPT` of those that a rollback may return to and of those
-    that one has turned away from, then the objects that none of these needs.
+    that one has turned away from, then the objects that none of these needs, but the `YOUNG`.
 
     Raises `UsageError` for a kept manifest that is not understood: nothing is removed.
     """
@@ -60,13 +68,15 @@ def _doomed(shelf: Shelf, manifest: str, clock: Clock) -> Pruned:
         text = shelf.read(name)
         if text is not None:
             wanted |= needed(shelf, text, there=there, source=name)
-    found = for_each(shelf.find, sorted(there - wanted - notes_on(wanted)))
-    sizes = {
-        name: entry.size
-        for name, entry in zip(sorted(there - wanted - notes_on(wanted)), found, strict=True)
-        if entry is not None and clock.now() - entry.modified > YOUNG
+    unnamed = sorted(there - wanted - notes_on(wanted))
+    found = {
+        name: entry
+        for name, entry in zip(unnamed, for_each(shelf.find, unnamed), strict=True)
+        if entry is not None
     }
-    return Pruned(tuple(sizes), _with_marks(old), sum(sizes.values()))
+    aged = {n: e.size for n, e in found.items() if clock.now() - e.modified > YOUNG}
+    young = len(found) - len(aged)
+    return Pruned(tuple(aged), _with_marks(old), sum(aged.values()), young)
 
 
 def _with_marks(old: Sequence[Kept]) -> tuple[str, ...]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from deploy.push.names import OBJECTS
+from deploy.session import begin
 from tests.azure.container_groups import Image
 from tests.deploy.place import REPOSITORY, Place
 from tests.e2e.animals import good
@@ -96,7 +99,15 @@ def test_a_push_can_be_tried_rolled_back_and_cleared_up(place: Place) -> None:
     assert rolled.code == 0
     assert rolled.out.startswith("returned from manifest ")
     assert place.run("push", "--rollback").code == 2
-    assert "removed 0 files" in place.run("push", "--prune").out
+    pruned = place.run("push", "--prune").out
+    assert "removed 0 files (0.0 kB) and 0 old manifests" in pruned
+    assert "younger than a day" not in pruned  # what was rolled back from can be returned to
+    shelf = begin(Namespace(file=place.file), place.environ()).shelf()
+    shelf.write(f"{OBJECTS}{'ab' * 32}", b"no manifest names it")
+    spared = place.run("push", "--prune")
+    assert "removed 0 files" in spared.out
+    assert "kept 1 file younger than a day" in spared.out
+    assert "would keep 1 file younger than" in place.run("push", "--prune", "--dry-run").out
 
 
 def test_a_failed_model_is_the_exit_code_although_the_container_ends_with_0(place: Place) -> None:

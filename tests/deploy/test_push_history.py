@@ -171,9 +171,11 @@ def test_a_young_object_may_belong_to_a_push_that_goes_on(
     assert entry is not None
     clock.move_to(entry.modified)
     clock.move(23 * HOUR)
-    assert prune(shelf, manifest=MANIFEST, clock=clock, dry_run=False).objects == ()
+    pruned = prune(shelf, manifest=MANIFEST, clock=clock, dry_run=False)
+    assert (pruned.objects, pruned.young) == ((), 1)
     clock.move(2 * HOUR)
-    assert prune(shelf, manifest=MANIFEST, clock=clock, dry_run=True).objects == (name,)
+    pruned = prune(shelf, manifest=MANIFEST, clock=clock, dry_run=True)
+    assert (pruned.objects, pruned.young) == ((name,), 0)
     assert name in shelf.files()
     assert prune(shelf, manifest=MANIFEST, clock=clock, dry_run=False).objects == (name,)
     assert name not in shelf.files()
