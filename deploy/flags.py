@@ -53,6 +53,11 @@ def _destroy_flags(command: ArgumentParser) -> None:
         action="store_true",
         help="remove models and run records too, and the storage account if it was made here",
     )
+    command.add_argument(
+        "--leave-webhook",
+        action="store_true",
+        help="leave Numerai's webhook, which leads nowhere then; no API token is needed",
+    )
 
 
 FLAGS: Final[dict[str, Callable[[ArgumentParser], None]]] = {
@@ -110,6 +115,8 @@ example:
     "destroy": """\
 Asks before it does anything. Role assignments, the custom role and Numerai's webhook go as well;
 the resource group stays, and so does the storage with models and run records unless --with-data.
+Numerai's webhook can be taken away only as long as its workflow is there, and with the API token:
+where that is not given, nothing is removed, unless --leave-webhook.
 
 examples:
   python -m deploy destroy

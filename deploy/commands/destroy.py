@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from deploy.pieces import TAGGED, Found, Kind
@@ -12,13 +13,15 @@ from deploy.secrets import all_secrets
 from deploy.session import Session, begin, start, tell
 from deploy.survey import Survey, survey
 from deploy.template.part import API_VERSIONS
-from deploy.webhook import clear_hook, numerai_of
+from deploy.webhook import API_URL, clear_hook, numerai_of
 from job.errors import Exit, JobError, StoppedError, UnavailableError, UsageError
+from job.numerai.adapter import Numerai
 
 ORDER: Final = (Kind.WORKFLOW, Kind.GROUP, Kind.ASSIGNMENT, Kind.ROLE, Kind.IDENTITY)
 """What starts the job first, then the job, then rights: a role that is assigned cannot be
 deleted, and the assignments of an identity that is gone stay behind.
 """
+BY_HAND: Final = "take it away at https://numer.ai/models"
 
 
 def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
@@ -35,10 +38,13 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         tell(f"{session.settings.name}: there is nothing to remove")
         return Exit.OK
     _tell_what_goes(session, seen, doomed)
+    numerai = None
+    if _has_hook(session, doomed) and not args.leave_webhook:
+        numerai = _numerai(session, environ)
     if not args.yes and not _agreed(session):
         tell("nothing was removed")
         return Exit.OK
-    unhooked = _unhook(session, environ, doomed)
+    unhooked = None if numerai is None else _unhook(session, numerai)
     for thing in doomed:
         if session.azure.delete(thing.id, thing.api_version):
             tell(f"removed {seen.label(thing)}")
@@ -46,8 +52,10 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         raise UnavailableError(
             "all is removed but Numerai's webhook, which leads nowhere now",
             unhooked,
-            hint="take it away at https://numer.ai/models",
+            hint=BY_HAND,
         )
+    if _has_hook(session, doomed) and args.leave_webhook:
+        tell(f"Numerai's webhook stays, and leads nowhere now; {BY_HAND}")
     return Exit.OK
 
 
@@ -110,19 +118,39 @@ def _agreed(session: Session) -> bool:
     return sys.stdin.readline().strip() == session.settings.name
 
 
-def _unhook(session: Session, environ: Mapping[str, str], doomed: list[Found]) -> str | None:
+def _has_hook(session: Session, doomed: Sequence[Found]) -> bool:
+    hook = session.names.webhook.lower()
+    return any(thing.id.lower() == hook for thing in doomed)
+
+
+def _numerai(session: Session, environ: Mapping[str, str]) -> Numerai:
+    """The account whose webhook is to go; it is not asked yet.
+
+    Raises `UsageError` where the API token is not given: once the workflow is gone, nobody knows
+    which webhook was its own.
+    """
+    needed = tuple(name for name in session.settings.secrets if name == API_URL)
+    settings = replace(session.settings, secrets=needed)
+    try:
+        secrets = all_secrets(settings, environ)
+        start(secrets.values(), environ)
+        return numerai_of(settings, secrets, session.clock, environ)
+    except UsageError as error:
+        raise UsageError(
+            "nothing was removed, for Numerai's webhook has to go first, with the API token",
+            error.faults,
+            hint="set them, or NAME_FILE with a path to read each from; or say --leave-webhook, "
+            f"and {BY_HAND}",
+        ) from None
+
+
+def _unhook(session: Session, numerai: Numerai) -> str | None:
     """Takes Numerai's webhook away while its address can still be asked for; says why it could
     not. That is no reason to leave what costs money.
     """
-    hook = session.names.webhook.lower()
-    if not any(thing.id.lower() == hook for thing in doomed):
-        return None
     try:
-        secrets = all_secrets(session.settings, environ)
-        start(secrets.values(), environ)
         trigger, version = session.names.webhook_trigger, API_VERSIONS[Kind.WORKFLOW]
         url = session.azure.callback_url(trigger, version)
-        numerai = numerai_of(session.settings, secrets, session.clock, environ)
         for name in clear_hook(numerai, [url]):
             tell(f"removed Numerai's webhook from {name}")
     except StoppedError:

@@ -58,12 +58,56 @@ def test_what_was_there_before_is_emptied_of_its_data_and_stays(place: Place) ->
 
 
 def test_that_numerai_cannot_be_asked_leaves_nothing_that_costs(place: Place) -> None:
-    place.more["NUMERAI_SECRET_KEY"] = None
+    place.more["NUMERAI_SECRET_KEY"] = "an-old-key"
     gone = place.run("destroy", "--yes")
     assert gone.code == 4
     assert "all is removed but Numerai's webhook" in gone.err
     kinds = {one.split("/providers/")[1].split("/")[0] for one in place.there()}
     assert kinds == {"microsoft.storage"}
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_a_webhook_is_not_stranded_for_want_of_the_token(place: Place, given: str | None) -> None:
+    before, hooked = place.there(), hooks(place)
+    secret = place.box.secret_key
+    place.more["NUMERAI_SECRET_KEY"] = given
+    refused = place.run("destroy", "--yes")
+    assert refused.code == 2
+    assert "nothing was removed" in refused.err
+    assert "NUMERAI_SECRET_KEY: not set" in refused.err
+    assert "--leave-webhook" in refused.err
+    assert (place.there(), hooks(place)) == (before, hooked)
+    place.more["NUMERAI_SECRET_KEY"] = secret
+    assert place.run("destroy", "--yes").code == 0
+    assert hooks(place) == {}
+
+
+def test_it_may_be_left_without_the_token(place: Place) -> None:
+    hooked = hooks(place)
+    place.more |= {"NUMERAI_PUBLIC_ID": None, "NUMERAI_SECRET_KEY": None}
+    gone = place.run("destroy", "--yes", "--leave-webhook")
+    assert (gone.code, gone.err) == (0, "")
+    assert "Numerai's webhook stays, and leads nowhere now; take it away at https://" in gone.out
+    kinds = {one.split("/providers/")[1].split("/")[0] for one in place.there()}
+    assert kinds == {"microsoft.storage"}
+    assert hooks(place) == hooked
+
+
+def test_no_other_secret_is_wanted_and_none_without_a_webhook(place: Place) -> None:
+    place.more["MY_DATA_KEY"] = "hush"
+    place.write(secrets=["MY_DATA_KEY"])
+    assert place.run("apply").code == 0
+    place.settled()
+    place.more["MY_DATA_KEY"] = None
+    assert place.run("destroy", "--yes").code == 0
+    assert hooks(place) == {}
+    place.write(secrets=[], triggers=[{"days": ["Tue"], "at": ["12:05"]}])
+    assert place.run("apply").code == 0
+    place.settled()
+    place.more["NUMERAI_SECRET_KEY"] = None
+    gone = place.run("destroy", "--yes")
+    assert (gone.code, gone.err) == (0, "")
+    assert "webhook" not in gone.out
 
 
 def test_one_that_is_broken_off_is_gone_on_with(place: Place) -> None:
