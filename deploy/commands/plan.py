@@ -52,7 +52,7 @@ def main(args: Namespace, environ: Mapping[str, str]) -> Exit:
         notes.append(note)
     else:
         steps = seen.steps
-        notes += [*beside(session, seen, steps), *foreseen(session, seen, steps)]
+        notes += beside(session, seen, steps)
         if not complete:
             notes.append(
                 "The secrets are not all given, so that those of the container were not compared."
@@ -107,17 +107,23 @@ def _survey(session: Session, secrets: Secrets | None) -> tuple[Survey | None, t
 
 
 def beside(session: Session, seen: Survey, steps: Sequence[Step]) -> list[str]:
-    """What `apply` does that no step says: the resource group, and a webhook that goes."""
+    """What no step says: the resource group, a webhook that goes, and what Azure itself foresees,
+    which it only does for a resource group that is there.
+    """
     from deploy.arm import LISTING
 
     notes = []
     group = session.settings.resource_group
-    if not seen.found and session.azure.arm.get(session.names.scope, LISTING) is None:
-        notes.append(f"`apply` makes the resource group {group}, which is not there yet.")
+    is_there = bool(seen.found) or session.azure.arm.get(session.names.scope, LISTING) is not None
+    if not is_there:
+        notes += [
+            f"`apply` makes the resource group {group}, which is not there yet.",
+            "Azure was not asked what it foresees: it foresees nothing without the resource group.",
+        ]
     hook = session.names.webhook.lower()
     if not session.settings.webhook and any(step.id.lower() == hook for step in steps):
         notes.append("`apply` takes Numerai's webhook away before its workflow.")
-    return notes
+    return [*notes, *(foreseen(session, seen, steps) if is_there else [])]
 
 
 def schedule_words(session: Session, secrets: Secrets) -> tuple[Sequence[str], list[str]]:
@@ -141,7 +147,7 @@ def schedule_words(session: Session, secrets: Secrets) -> tuple[Sequence[str], l
 def foreseen(session: Session, seen: Survey, steps: Sequence[Step]) -> list[str]:
     """What Azure itself says of what would be deployed."""
     ids = to_deploy(steps)
-    if not ids or not seen.found:
+    if not ids:
         return []
     nobody = dict.fromkeys(session.settings.all_secrets, Secret("not given"))
     given = parameters(

@@ -48,6 +48,26 @@ def test_it_makes_what_was_planned(place: Place) -> None:
     assert f"{len(named)} made" in applied.out
 
 
+def test_azure_is_asked_what_it_foresees_as_soon_as_there_is_a_resource_group(
+    place: Place,
+) -> None:
+    def asked() -> int:
+        return [one.operation for one in place.cloud.requests].count("deployments.whatIf")
+
+    first = place.run("plan")
+    assert first.code == 0
+    assert "Azure was not asked what it foresees: it foresees nothing without the" in first.out
+    assert ("Azure itself foresees" in first.out, asked()) == (False, 0)
+    place.cloud.add_group("numerai", "swedencentral")
+    second = place.run("plan")
+    assert second.code == 0
+    assert "is not there yet" not in second.out
+    assert "Azure was not asked" not in second.out
+    assert "Azure itself foresees:" in second.out
+    assert "\n  create storage account numeraimodels0\n" in second.out
+    assert asked() == 1
+
+
 def test_done_again_there_is_nothing_to_change(place: Place) -> None:
     place.run("apply")
     place.settled()
