@@ -24,6 +24,7 @@ from job.variables import VARIABLES, Variable
 BY_DEPLOY: Final = {
     "NUMERAI_MODELS_DIR": "is the container `models` of the storage account",
     "NUMERAI_RUNS_DIR": "is the container `runs` of the storage account",
+    "NUMERAI_OWN_WEBHOOK": "is the address of the workflow that Numerai calls",
     "NUMERAI_EXIT_ZERO": "is true here, for the platform restarts what ends otherwise",
 }
 """Variables that a deployment sets itself, and why."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from job.errors import Exit, JobError, StoppedError, UnpublishedError, UsageError
 from job.features import features_file, no_feature_sets
@@ -78,8 +79,14 @@ def token_findings(info: TokenInfo) -> Iterator[Finding]:
         )
 
 
-def slot_findings(models: Iterable[ModelSpec], state: AccountState) -> Iterator[Finding]:
-    """Whether each model is in the account, takes uploads, and is served by nobody else."""
+def slot_findings(
+    models: Iterable[ModelSpec], state: AccountState, *, own_webhook: str | None = None
+) -> Iterator[Finding]:
+    """Whether each model is in the account, takes uploads, and is served by nobody else.
+
+    Args:
+        own_webhook: how the address of this job's own webhook begins.
+    """
     for model in models:
         slot = state.slot(tournament=model.tournament, name=model.name)
         fault = slot_fault(model, slot, state.username)
@@ -88,15 +95,34 @@ def slot_findings(models: Iterable[ModelSpec], state: AccountState) -> Iterator[
             yield Finding("fault", text, Exit.MODELS_FAILED)
             continue
         yield ok(f"{model.name}: in the account of {state.username}")
-        yield from _webhook(slot)
+        yield from _webhook(slot, own_webhook)
 
 
-def _webhook(slot: Slot) -> Iterator[Finding]:
-    if slot.webhook is not None:
+def _webhook(slot: Slot, own: str | None) -> Iterator[Finding]:
+    if slot.webhook is None:
+        return
+    if own is not None and leads_to(slot.webhook, own):
+        yield ok(f"{slot.name}: Numerai calls this job's own webhook when a round opens")
+    else:
         yield warning(
             f"{slot.name}: Numerai calls a webhook when a round opens; "
             "does another pipeline still submit this model?"
         )
+
+
+def leads_to(webhook: str, place: str) -> bool:
+    """Whether an address is at a place or below it, whatever its query."""
+    try:
+        (host, path), (at, below) = _place(webhook), _place(place)
+    except ValueError:
+        return False
+    return host == at and f"{path}/".startswith(f"{below}/")
+
+
+def _place(url: str) -> tuple[tuple[str, str | None, int | None], str]:
+    parts = urlsplit(url)
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    return (parts.scheme, parts.hostname, parts.port or usual), parts.path.rstrip("/")
 
 
 def env_findings(models: Iterable[ModelSpec], environ: Mapping[str, str]) -> Iterator[Finding]:

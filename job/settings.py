@@ -42,6 +42,7 @@ class Settings:
     notify: Secret
     notify_on: Literal["failure", "change", "always"]
     ping_url: Secret
+    own_webhook: str | None
     log_format: Literal["text", "json"]
     log_level: Literal["debug", "info", "warning", "error"]
     warnings: tuple[str, ...] = ()

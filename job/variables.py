@@ -48,6 +48,13 @@ def _parse_api_url(text: str) -> str:
     return text
 
 
+def _parse_webhook(text: str) -> str:
+    if not text.startswith(("https://", "http://")) or "?" in text or "@" in text:
+        # Not quoted: a signature may be in it.
+        raise ValueError("give how a URL begins, without user, password or query")
+    return text
+
+
 def _parse_workers(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 5 and int(text) > 0):
         raise ValueError(f"{text!r} is not a whole number from 1 to 9999")
@@ -226,6 +233,12 @@ VARIABLES: Final = (
         "a dead man's switch that each run pings, as healthchecks.io has it; or "
         "`NUMERAI_PING_URL_FILE`, a path to read it from",
         secret=True,
+    ),
+    Variable(
+        "NUMERAI_OWN_WEBHOOK",
+        _parse_webhook,
+        "where Numerai's webhook may lead without a warning of `check`: how the address begins, "
+        "without its query; `python -m deploy apply` sets it",
     ),
     Variable(
         "NUMERAI_LOG_FORMAT",

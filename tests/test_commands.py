@@ -151,6 +151,32 @@ def test_check_warns_of_a_token_that_can_stake_and_of_another_pipeline(
     assert "example.invalid" not in out
 
 
+@pytest.mark.parametrize(
+    ("own", "is_own"),
+    [
+        ("https://prod-01.example:443/workflows/0123", True),
+        ("https://PROD-01.example/workflows/0123/", True),
+        ("https://prod-01.example/workflows/01", False),
+        ("https://prod-02.example/workflows/0123", False),
+        ("https://prod-01.example:444/workflows/0123", False),
+        ("https://prod-01.example/workflows/0123/triggers/other", False),
+        ("https://prod-01.example:port/workflows/0123", False),
+        ("", False),
+    ],
+)
+def test_check_does_not_warn_of_the_jobs_own_webhook(
+    run: Run, box: Sandbox, capsys: pytest.CaptureFixture[str], own: str, is_own: bool
+) -> None:
+    model = box.model("aythya_fuligula")
+    url = "https://prod-01.example/workflows/0123/triggers/called/paths/invoke?sv=1.0&sig=hush"
+    box.roster.change_model(model.id, webhook=url)
+    assert run("check", NUMERAI_OWN_WEBHOOK=own) == Exit.OK
+    out = capsys.readouterr().out
+    assert ("does another pipeline still submit this model?" not in out) == is_own
+    assert ("aythya_fuligula: Numerai calls this job's own webhook" in out) == is_own
+    assert "hush" not in out
+
+
 def test_check_names_a_hosted_model_and_the_way_out(
     run: Run, box: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_token_is_all_that_is_needed() -> None:
         notify=Secret(""),
         notify_on="failure",
         ping_url=Secret(""),
+        own_webhook=None,
         log_format="text",
         log_level="info",
     )
@@ -83,6 +84,7 @@ def test_every_variable_is_read() -> None:
         NUMERAI_NOTIFY="json://127.0.0.1/a, json://127.0.0.1/b",
         NUMERAI_NOTIFY_ON="Change",
         NUMERAI_PING_URL="https://ping.invalid/0123",
+        NUMERAI_OWN_WEBHOOK="https://prod-01.invalid:443/workflows/0123",
         NUMERAI_LOG_FORMAT="json",
         NUMERAI_LOG_LEVEL="DEBUG",
     )
@@ -92,7 +94,8 @@ def test_every_variable_is_read() -> None:
         *(Path("/m"), "/m/a.yaml", True, Path("/d"), Path("/r"), "http://127.0.0.1:8080/graphql"),
         *(5400.0, "submit", 3, 90.0, 4 * 2**30, 0.0, 10800.0, True),
         Secret("json://127.0.0.1/a, json://127.0.0.1/b"),
-        *("change", Secret("https://ping.invalid/0123"), "json", "debug", ()),
+        *("change", Secret("https://ping.invalid/0123")),
+        *("https://prod-01.invalid:443/workflows/0123", "json", "debug", ()),
     ]
 
 
@@ -103,6 +106,16 @@ def test_an_empty_variable_counts_as_unset() -> None:
 
 def test_white_space_around_a_value_is_dropped() -> None:
     assert settings(NUMERAI_WAIT=" 10m\r").wait == 600
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["prod.invalid/w", "https://prod.invalid/w?sig=hush", "https://drake:hush@prod.invalid/w"],
+)
+def test_a_webhooks_address_is_given_without_its_signature(text: str) -> None:
+    (fault,) = faults({**TOKEN, "NUMERAI_OWN_WEBHOOK": text})
+    assert fault.startswith("NUMERAI_OWN_WEBHOOK: give how a URL begins, without")
+    assert "hush" not in fault
 
 
 def test_all_faults_come_in_one_report() -> None:

@@ -51,6 +51,7 @@ def group_parts(frame: Frame, needs: tuple[str, ...]) -> Iterator[Part]:
     yield _group(frame, job, needs, name=settings.name, resource_id=names.group)
     if settings.checks:
         check = names.check_group
+        needs = (*needs, names.webhook) if settings.webhook else needs
         yield _group(frame, CHECK, needs, name=names.check_group_name, resource_id=check)
 
 
@@ -88,7 +89,7 @@ def _properties(frame: Frame, runs: _Runs) -> dict[str, Any]:
     container: dict[str, Any] = {
         "image": frame.settings.image,
         "resources": {"requests": runs.requests},
-        "environmentVariables": list(_environment(frame)),
+        "environmentVariables": list(_environment(frame, runs)),
     }
     if runs.command is not None:
         container["command"] = list(runs.command)
@@ -104,7 +105,7 @@ def _properties(frame: Frame, runs: _Runs) -> dict[str, Any]:
     return properties
 
 
-def _environment(frame: Frame) -> Iterator[dict[str, str]]:
+def _environment(frame: Frame, runs: _Runs) -> Iterator[dict[str, str]]:
     settings, names = frame.settings, frame.names
     client = reference(names.identity, API_VERSIONS[Kind.IDENTITY], "clientId")
     given = {
@@ -117,6 +118,10 @@ def _environment(frame: Frame) -> Iterator[dict[str, str]]:
         "NUMERAI_WAIT": duration(settings.wait),
         **{name: literal(text) for name, text in settings.job},
     }
+    if runs is CHECK and settings.webhook:
+        # Of no use without the signature that a call of the workflow has behind it.
+        version = API_VERSIONS[Kind.WORKFLOW]
+        given["NUMERAI_OWN_WEBHOOK"] = reference(names.webhook, version, "accessEndpoint")
     for name in sorted(given):
         yield {"name": name, "value": given[name]}
     for name in settings.all_secrets:

@@ -132,9 +132,16 @@ def _parts(frame: Frame) -> Iterator[Part]:
     rights = list(right_parts(frame))
     job = tuple(part.id for part in rights if part.principal == frame.names.identity)
     groups = list(group_parts(frame, (*(part.id for part in storage), *job)))
-    starting = tuple(part.id for part in rights if part.principal == frame.names.starter)
+    # A workflow waits for its own group and for no other: a check's waits for the webhook's.
+    starting = {
+        group.id: (
+            group.id,
+            *(part.id for part in rights if group.id in part.needs),
+        )
+        for group in groups
+    }
     yield from (*identities, *storage, *groups, *rights)
-    yield from workflow_parts(frame, (*(group.id for group in groups), *starting))
+    yield from workflow_parts(frame, starting)
 
 
 def _unused(frame: Frame, parts: Collection[Part]) -> Iterator[Part]:

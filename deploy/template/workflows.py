@@ -23,24 +23,25 @@ PAUSES: Final = (1, 3)
 IN_VAIN: Final = ("Failed", "TimedOut")
 
 
-def workflow_parts(frame: Frame, needs: tuple[str, ...]) -> Iterator[Part]:
+def workflow_parts(frame: Frame, needs: Mapping[str, tuple[str, ...]]) -> Iterator[Part]:
     """A workflow for each grid of the schedules, and one for Numerai's call.
 
     Args:
-        needs: what must be there before the first of them fires.
+        needs: for the id of each group, what must be there before a workflow starts it.
     """
     names = frame.names
+    job, check = (needs.get(group, ()) for group in (names.group, names.check_group))
     jobs = zip(names.schedule_names, frame.settings.grids, strict=True)
     checks = zip(names.check_names, frame.settings.check_grids, strict=True)
     for name, grid in jobs:
-        start = _Start(frame, names.group, {SCHEDULE_TRIGGER: recurrence(grid)}, needs)
+        start = _Start(frame, names.group, {SCHEDULE_TRIGGER: recurrence(grid)}, job)
         yield start.workflow(name, f"starts the job {grid}")
     if frame.settings.webhook:
         request = {"type": "Request", "kind": "Http", "inputs": {"method": "POST", "schema": {}}}
-        start = _Start(frame, names.group, {WEBHOOK_TRIGGER: request}, needs)
+        start = _Start(frame, names.group, {WEBHOOK_TRIGGER: request}, job)
         yield start.workflow(names.webhook_name, "starts the job when Numerai calls")
     for name, grid in checks:
-        start = _Start(frame, names.check_group, {SCHEDULE_TRIGGER: recurrence(grid)}, needs)
+        start = _Start(frame, names.check_group, {SCHEDULE_TRIGGER: recurrence(grid)}, check)
         yield start.workflow(name, f"starts a check {grid}")
 
 

@@ -90,7 +90,7 @@ def _findings(environ: Mapping[str, str], args: Namespace) -> Iterator[Finding]:
         yield from model_findings(root, manifest, environ, bench if args.deep else None)
     models = _enabled(None if found is None else found[1])
     if settings.public_id and settings.secret_key:
-        yield from _numerai(connect(settings, clock), models)
+        yield from _numerai(connect(settings, clock), models, settings.own_webhook)
 
 
 def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:
@@ -204,10 +204,14 @@ def _unfrozen(model: ModelSpec, sidecar: Sidecar | None) -> Iterator[Finding]:
         yield warning(f"{what}, so a change of it goes unnoticed; {how_to_freeze(model)}")
 
 
-def _numerai(numerai: Tournament, models: Sequence[ModelSpec]) -> Iterator[Finding]:
+def _numerai(
+    numerai: Tournament, models: Sequence[ModelSpec], own_webhook: str | None
+) -> Iterator[Finding]:
     tournaments = sorted({model.tournament for model in models})
     yield from _guarded(lambda: token_findings(numerai.token_info()))
-    yield from _guarded(lambda: slot_findings(models, numerai.account_state(tournaments)))
+    yield from _guarded(
+        lambda: slot_findings(models, numerai.account_state(tournaments), own_webhook=own_webhook)
+    )
     for name in tournaments:
         yield from _guarded(partial(_datasets, numerai, name, models))
 

@@ -65,7 +65,10 @@ def test_a_check_gets_what_the_job_gets_and_its_own_command(
     assert (job[0], check[0]) == ("[]", "['check', '--notify']")
     asked_for = ("('NUMERAI_", "('AZURE_CLIENT_ID'")
     given = [[line for line in lines if line.startswith(asked_for)] for lines in (job, check)]
-    assert given[0] == given[1]
+    (webhook,) = [line for line in given[1] if line.startswith("('NUMERAI_OWN_WEBHOOK', '")]
+    assert given[0] == [line for line in given[1] if line != webhook]
+    shown = cloud.show(names.workflow(names.webhook_name))["properties"]["accessEndpoint"]
+    assert webhook == f"('NUMERAI_OWN_WEBHOOK', '{shown}')"
     assert f"('NUMERAI_SECRET_KEY', '{HUSH}numerai_secret_key')" in given[0]
 
 

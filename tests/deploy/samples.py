@@ -107,6 +107,7 @@ def _reference(resource_id: str, version: str) -> dict[str, Any]:
         "principalId": identity_of(resource_id),
         "clientId": str(uuid.uuid5(ID, f"client of {resource_id.lower()}")),
         "primaryEndpoints": {"blob": f"https://{account}.blob.core.windows.net/"},
+        "accessEndpoint": f"https://prod-01.{account}.logic.azure.com:443/workflows/{ID.hex}",
     }
 
 

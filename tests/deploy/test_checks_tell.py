@@ -115,6 +115,27 @@ def test_faults_are_told_once_each_time_and_nothing_else(
         assert all(secret not in text for text in shown), secret
 
 
+def test_the_deployments_own_webhook_is_no_other_pipeline(place: Place) -> None:
+    place.write(triggers=[RUNS, {"webhook": True}])
+    applied = place.run("apply")
+    assert "Numerai calls when a round opens for mallard" in applied.out, applied.text
+    place.settled()
+    place.write(triggers=[RUNS, {"webhook": True}, CHECK])
+    applied = place.run("apply")
+    assert applied.code == 0, applied.text
+    ended(place)
+    place.run("push")
+    silent = checked(place)
+    assert "mallard: Numerai calls this job's own webhook" in silent
+    assert "faults: 0, warnings: 0" in silent
+    (url,) = [one.webhook for one in place.box.models if one.webhook]
+    signature = url.partition("sig=")[2]
+    assert signature
+    assert signature not in str(place.cloud.show(place.names.check_group))
+    place.box.roster.change_model(place.box.model("mallard").id, webhook="https://a.example/hook")
+    assert "does another pipeline still submit this model?" in checked(place)
+
+
 def test_a_key_that_may_do_less_now_is_told_before_the_round(
     place: Place, receiver: Receiver
 ) -> None:

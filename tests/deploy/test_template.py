@@ -211,6 +211,10 @@ def test_a_check_is_a_small_group_with_the_same_identity_and_settings() -> None:
     assert its["properties"].pop("command") == ["python", "-m", "job", "check", "--notify"]
     assert its["properties"].pop("resources") == {"requests": {"cpu": 1, "memoryInGB": 1}}
     del other["properties"]["resources"]
+    variables = its["properties"]["environmentVariables"]
+    (webhook,) = [one for one in variables if one["name"] == "NUMERAI_OWN_WEBHOOK"]
+    assert webhook["value"].startswith("https://prod-01.numerai-job-webhook.logic.azure.com")
+    variables.remove(webhook)
     assert its == other
     assert check["properties"] == job["properties"]
     assert check["identity"] == job["identity"]
