@@ -45,7 +45,7 @@ def run_message(
         *_error_lines(error),
         *_model_lines(lacking, several=len({r.tournament for r in results}) > 1),
         *_time_lines(rounds, {r.tournament for r in lacking}, now),
-        f"Next: {next_command(code, lacking)}",
+        f"Next: {_hint(error) or next_command(code, lacking)}",
     ]
     return Message(_title(about, code, error, lacking, results), _text(lines), "failure")
 
@@ -140,7 +140,7 @@ def _error_lines(error: Exception | None) -> Iterator[str]:
     if isinstance(error, UsageError):
         yield from _few(error.faults)
     elif isinstance(error, JobError):
-        yield from (part for part in (error.what, *error.why, error.hint) if part)
+        yield from (part for part in (error.what, *error.why) if part)
     else:
         yield f"unforeseen {type(error).__name__}: {error}"
 
@@ -153,6 +153,11 @@ def _model_lines(lacking: Sequence[ModelResult], *, several: bool) -> Iterator[s
     )
     if others:
         yield f"not done: {', '.join(others)}"
+
+
+def _hint(error: Exception | None) -> str:
+    """The way out that an error itself tells; it knows better than its exit code."""
+    return error.hint if isinstance(error, JobError) else ""
 
 
 def _name(result: ModelResult, several: bool) -> str:

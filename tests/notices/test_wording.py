@@ -80,8 +80,7 @@ def test_an_error_comes_with_its_cause_and_its_way_out() -> None:
     assert told.body.splitlines() == [
         "no usable answer",
         "it answered 503",
-        "run again later",
-        "Next: python -m job run",
+        "Next: run again later",
     ]
 
 
@@ -90,6 +89,20 @@ def test_refused_settings_are_told_with_their_faults() -> None:
     told = message(code=Exit.USAGE, error=error, rounds={})
     assert told.title == "Numerai: the settings are wrong; nothing was tried"
     assert told.body == "NUMERAI_WAIT: 'x' is no\nNext: python -m job check"
+
+
+def test_a_refusal_that_knows_the_way_out_tells_it_instead_of_the_usual_one() -> None:
+    error = UsageError(
+        "no manifest pushed yet",
+        ["https://drake.blob/models holds no models_manifest.yaml"],
+        hint="`python -m deploy push` puts it there, with the models that it names",
+    )
+    told = message(code=Exit.USAGE, error=error, rounds={})
+    assert told.title == "Numerai: no manifest pushed yet"
+    assert told.body.splitlines() == [
+        "https://drake.blob/models holds no models_manifest.yaml",
+        "Next: `python -m deploy push` puts it there, with the models that it names",
+    ]
 
 
 def test_an_unforeseen_error_is_named() -> None:
