@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -39,17 +39,17 @@ def in_flight(store: Store, rounds: Mapping[str, Round]) -> list[InFlight]:
     """Uploads of these rounds that former runs were registering when they ended, newest first."""
     return [
         intent
-        for record in islice(newest_first(store), INTENTS_LOOK_BACK)
+        for record in islice(PastRecords(store), INTENTS_LOOK_BACK)
         for row in record["models"]
         if _number(record, row["tournament"]) == _current(rounds, row["tournament"])
         and (intent := _intent(row)) is not None
     ]
 
 
-def live_data(store: Store) -> LiveData:
+def live_data(past: Iterable[Mapping[str, Any]]) -> LiveData:
     """What the newest record that knows of live data says of it; nothing where none is readable."""
     try:
-        return next((found for record in newest_first(store) if (found := _live(record))), {})
+        return next((found for record in past if (found := _live(record))), {})
     except UnavailableError as error:
         log.warning("no run record can be read: %s", error)
         return {}
@@ -67,16 +67,34 @@ def _live(record: Mapping[str, Any]) -> LiveData:
         return {}
 
 
-def newest_first(store: Store) -> Iterator[dict[str, Any]]:
-    """The records that can be understood, the newest first."""
-    for name in reversed(store.names(SUFFIX)[-LOOK_BACK:]):
-        try:
-            record = json.loads(store.read(name) or b"")
-        except ValueError:
-            log.warning("run record %s is not readable and is passed over", name)
-            continue
-        if _is_whole(record):
-            yield record
+class PastRecords:
+    """The records that can be understood, the newest first; each is read when somebody gets to it,
+    and only once.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._names: list[str] | None = None
+        self._read: dict[str, dict[str, Any] | None] = {}
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        if self._names is None:
+            self._names = self._store.names(SUFFIX)[-LOOK_BACK:]
+        for name in reversed(self._names):
+            if name not in self._read:
+                self._read[name] = _whole(self._store, name)
+            record = self._read[name]
+            if record is not None:
+                yield record
+
+
+def _whole(store: Store, name: str) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = json.loads(store.read(name) or b"")
+    except ValueError:
+        log.warning("run record %s is not readable and is passed over", name)
+        return None
+    return record if _is_whole(record) else None
 
 
 def _is_whole(record: Any) -> bool:

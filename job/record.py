@@ -17,6 +17,7 @@ from typing import Any
 
 from job import __version__
 from job.errors import Exit, JobError, StoppedError, UnavailableError
+from job.handed_on import HandedOn
 from job.store import Store
 from job.tournament import Round
 
@@ -44,6 +45,9 @@ class Outcome(StrEnum):
     HELD_BACK = "held_back"
     MISSED = "missed"
     DRY_RUN = "dry_run"
+
+
+WELL = frozenset({Outcome.SUBMITTED, Outcome.SUBMITTED_LATE, Outcome.ALREADY_SUBMITTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ class RunRecord:
         redact: takes secrets out of the text that is written.
         live_data: what the record before says of live data, carried on so that the next run need
             read only one record: SHA-256 by filename, by round, by tournament.
+        handed_on: what else it hands on; in the first save already, or a run that is killed would
+            forget it.
         aside: how it is saved for people who watch.
     """
 
@@ -114,6 +120,7 @@ class RunRecord:
         started: datetime,
         redact: Callable[[str], str] = str,
         live_data: LiveData | None = None,
+        handed_on: HandedOn | None = None,
         aside: Aside = at_once,
     ) -> None:
         self.started = started
@@ -121,7 +128,9 @@ class RunRecord:
         self._rounds: dict[str, Round] = {}
         self.api_requests = 0
         self.bytes_downloaded = 0
-        self.failing: Sequence[str] = ()
+        self.handed_on = handed_on or HandedOn()
+        self.looked_back = False
+        """Whether the run told of those before it that were killed; if not, a later one does."""
         self.notices: Sequence[Mapping[str, object]] = ()
         self._store = store
         self._redact = redact
@@ -186,17 +195,29 @@ class RunRecord:
     def end(self, *, outcome: str, exit_code: Exit, message: str, now: datetime) -> None:
         """Closes the record and saves it."""
         with self._guard:
+            well = [result.key for result in self._results.values() if result.outcome in WELL]
+            for name, round_ in self._rounds.items():
+                models = [key for key in well if key[0] == name]
+                self.handed_on = self.handed_on.settle(models, round_.number, new=True)
             self._ended = (_text(now), outcome, int(exit_code), self._redact(message))
         self.save()
         self.is_closed = True
         self._write_latest()
 
-    def note_notices(self, notices: Sequence[Mapping[str, object]], failing: Sequence[str]) -> None:
-        """Sets whom was told what, and what is known to fail, and saves; quietly, for the record
-        has been closed by then.
+    def hand_on(self, change: Callable[[HandedOn], HandedOn]) -> None:
+        """Changes what the next run is to know; the next save has it."""
+        with self._guard:
+            self.handed_on = change(self.handed_on)
+
+    def note_notices(
+        self, notices: Sequence[Mapping[str, object]], handed_on: HandedOn, *, looked_back: bool
+    ) -> None:
+        """Sets whom was told what, and what the next run is to know of it, and saves; quietly, for
+        the record has been closed by then.
         """
         with self._guard:
-            self.notices, self.failing = notices, failing
+            self.notices, self.handed_on = notices, handed_on
+            self.looked_back = looked_back
         self._save_quietly()
         self._write_latest()
 
@@ -270,7 +291,8 @@ class RunRecord:
                 "api_requests": self.api_requests,
                 "bytes_downloaded": self.bytes_downloaded,
                 "live_data": self._live_data,
-                "failing": list(self.failing),
+                **self.handed_on.as_dict(),
+                "looked_back": self.looked_back,
                 "notices": list(self.notices),
                 "models": [asdict(result) for result in self.results],
             }

@@ -41,15 +41,17 @@ from job.errors import (
     UnavailableError,
 )
 from job.manifest import Manifest
+from job.missed import with_missed
+from job.model_spec import ModelSpec
 from job.models_root import ModelsRoot
 from job.outcomes import planned, unfinished
-from job.plan import NO_ROUND, Skip, Step, Submit, Wishes, make_plan
+from job.plan import NO_ROUND, Skip, Step, Submit, Wishes, make_plan, slot_fault
 from job.record import Outcome, RunRecord
 from job.report import exit_code, gravest
 from job.round_state import current_round
 from job.settings import Settings
 from job.store import Store
-from job.tournament import AccountState, Tournament
+from job.tournament import AccountState, Round, Tournament
 
 if TYPE_CHECKING:
     from job.crew import Crew
@@ -245,15 +247,29 @@ def _plan(job: Job, tournament: str, state: AccountState) -> Sequence[Step]:
     """What to do for each of the tournament's models, put into the record."""
     now = job.clock.now()
     round_ = current_round(state.rounds.get(tournament, ()), now)
+    models = [model for model in job.manifest.models if model.tournament == tournament]
     if round_ is not None:
         job.record.enter(round_)
-    models = [model for model in job.manifest.models if model.tournament == tournament]
+        _note_missed(job, round_, models, state)
     plan = make_plan(models, state, now=now, wishes=job.wishes)
     job.record.begin(planned(step) for step in plan)
     for result in map(planned, plan):
         if result.exit_code:  # the summary has room for the first line of a reason only
             log.error("%s: %s: %s", result.model, result.outcome, result.reason)
     return plan
+
+
+def _note_missed(job: Job, round_: Round, models: Sequence[ModelSpec], state: AccountState) -> None:
+    """Hands on which rounds before this one were missed without a run that said so."""
+    found = {
+        model.name: slot
+        for model in models
+        if model.enabled
+        and (slot := state.slot(tournament=model.tournament, name=model.name)) is not None
+        and slot_fault(model, slot, state.username) is None
+    }
+    new = set() if job.dry_run else {name for name in found if name in (job.wishes.only or found)}
+    job.record.hand_on(lambda known: with_missed(known, round_, found, new=new))
 
 
 def _submit_round(

@@ -8,7 +8,7 @@ from typing import Any
 
 from job.model_spec import ModelSpec
 from job.outcomes import planned
-from job.past_records import live_data
+from job.past_records import PastRecords, live_data
 from job.plan import Submit
 from job.record import Aside, RunRecord, at_once
 from job.store import Folder
@@ -86,7 +86,7 @@ def begun(
 ) -> RunRecord:
     """A record of a run for a round, with one model changed as told."""
     started = NOON + timedelta(minutes=minutes)
-    record = RunRecord(store, started=started, live_data=live_data(store), aside=aside)
+    record = RunRecord(store, started=started, live_data=live_data(PastRecords(store)), aside=aside)
     record.enter(a_round(number))
     record.begin([planned(a_step())])
     for name, digest in changes.get("datasets", {}).items():

@@ -19,9 +19,10 @@ from job.errors import Exit, JobError, UnavailableError
 from job.manifest import Manifest
 from job.model_spec import DATA_VERSIONS, ModelSpec
 from job.models_root import LocalRoot, ModelsRoot
+from job.notices.predecessors import look_back
 from job.numerai.adapter import Numerai
 from job.numerai.transport import Transport
-from job.past_records import live_data
+from job.past_records import PastRecords, live_data
 from job.plan import Wishes
 from job.record import ModelResult, RunRecord
 from job.retry import Retry
@@ -137,6 +138,7 @@ class Home:
         )
         assert isinstance(settings.runs_dir, Path)
         runs = self.runs or Folder(settings.runs_dir)
+        past = PastRecords(runs)
         return Job(
             settings=settings,
             manifest=Manifest(
@@ -150,7 +152,12 @@ class Home:
                 retry=Retry(self.clock, settings.retry_patience),
             ),
             runs=runs,
-            record=RunRecord(runs, started=self.clock.now(), live_data=live_data(runs)),
+            record=RunRecord(
+                runs,
+                started=self.clock.now(),
+                live_data=live_data(past),
+                handed_on=look_back(past, for_the_dead=False).handed_on,
+            ),
             clock=self.clock,
             environ=env,
             wishes=wishes,

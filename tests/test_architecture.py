@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ADAPTER = {"job.numerai.client", "job.numerai.presigned", "job.numerai.transport"}
 PURE = {
     "job.errors",
+    "job.handed_on",
+    "job.missed",
     "job.tournament",
     "job.model_spec",
     "job.units",
@@ -24,6 +26,7 @@ PURE = {
     "job.outcomes",
     "job.report",
     "job.notices.message",
+    "job.notices.past",
     "job.notices.standing",
     "job.notices.wording",
     "job.history.document",

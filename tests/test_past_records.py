@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job.errors import UnavailableError
-from job.past_records import LOOK_BACK, InFlight, in_flight, live_data
+from job.past_records import LOOK_BACK, InFlight, PastRecords, in_flight, live_data
 from job.record import SUFFIX, Outcome, RunRecord
 from job.store import Folder
 from job.tournament import Round
@@ -35,7 +35,8 @@ def intent(**more: Any) -> dict[str, Any]:
 
 def stale_digests(store: Folder, round_: Round) -> Mapping[str, str]:
     """What the next run takes for the last round's live data."""
-    return RunRecord(store, started=NOON, live_data=live_data(store)).stale_digests(round_)
+    known = live_data(PastRecords(store))
+    return RunRecord(store, started=NOON, live_data=known).stale_digests(round_)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PENDING, Outcome.UNPROVEN])
@@ -90,7 +91,7 @@ def test_the_first_round_of_all_has_nothing_stale(store: Folder) -> None:
 
 def test_many_runs_with_nothing_to_do_do_not_bury_the_last_rounds_digests(store: Folder) -> None:
     begun(store, number=1399, datasets={LIVE: "d1"})
-    idle = RunRecord(store, started=NOON, live_data=live_data(store)).as_dict()
+    idle = RunRecord(store, started=NOON, live_data=live_data(PastRecords(store))).as_dict()
     for n in range(LOOK_BACK + 50):
         at = NOON + timedelta(minutes=30 * (n + 1))
         store.write(f"{at:%Y%m%dT%H%M%S}-{n:08x}{SUFFIX}", json.dumps(idle).encode())

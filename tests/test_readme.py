@@ -11,9 +11,11 @@ from job.cli import COMMANDS, parse
 from job.errors import Exit
 from job.manifest import load_manifest
 from job.manifest.schema import Defaults, Model
-from job.record import ModelResult, Outcome
+from job.record import ModelResult, Outcome, RunRecord
 from job.report import WORDS
+from job.store import Folder
 from job.variables import variables_markdown
+from tests.clock import NOON
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -62,12 +64,14 @@ def test_every_manifest_shown_is_valid() -> None:
         assert load_manifest(text, source="README.md").models
 
 
-def test_every_outcome_and_field_of_the_record_is_explained() -> None:
+def test_every_outcome_and_field_of_the_record_is_explained(tmp_path: Path) -> None:
     text = section("Reading a run record")
     for word in {*WORDS.values(), *Outcome, "running", "nothing_to_do"}:
         assert f"`{word}`" in text, word
     for field in set(ModelResult.__slots__) - {"model", "tournament"}:
         assert field in text, field
+    for field in RunRecord(Folder(tmp_path), started=NOON).as_dict():
+        assert f"`{field}`" in text or field in {"run", "models", "notices"}, field
 
 
 def test_every_link_into_the_tree_leads_somewhere() -> None:

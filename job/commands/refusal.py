@@ -10,8 +10,9 @@ from job.blob_url import Location
 from job.clock import Clock
 from job.connect import open_store
 from job.errors import JobError
+from job.handed_on import HandedOn
 from job.logs import redacted
-from job.past_records import live_data
+from job.past_records import PastRecords, live_data
 from job.record import SUFFIX, RunRecord
 from job.report import WORDS
 from job.run_log import SUFFIX as LOG_SUFFIX
@@ -29,27 +30,37 @@ def leave_refusal(
     environ: Mapping[str, str],
     clock: Clock,
     *,
-    look_back: Callable[[Store], None],
+    look_back: Callable[[PastRecords], HandedOn],
 ) -> RunRecord | None:
     """Leaves the record, where there is a place for it; None where it could not be written.
 
     Args:
-        look_back: is given that place before there is a record of this run in it.
+        look_back: is given the records of that place before there is one of this run in it, and
+            gives what this one is to hand on.
     """
     location = runs_dir_of(environ)
     if location is None:
         return None
     try:
         runs = open_store(location, environ, clock=clock, patience=PATIENCE_SECONDS)
-        look_back(runs)
-        return _refused(location, runs, error, clock)
+        past = PastRecords(runs)
+        known = look_back(past)
+        record = RunRecord(
+            runs,
+            started=clock.now(),
+            redact=redacted,
+            live_data=live_data(past),
+            handed_on=known,
+        )
+        return _refused(location, runs, error, record, clock)
     except JobError as problem:
         log.debug("no run record: %s", problem)
         return None
 
 
-def _refused(location: Location, runs: Store, error: JobError, clock: Clock) -> RunRecord:
-    record = RunRecord(runs, started=clock.now(), redact=redacted, live_data=live_data(runs))
+def _refused(
+    location: Location, runs: Store, error: JobError, record: RunRecord, clock: Clock
+) -> RunRecord:
     record.end(
         outcome=WORDS[error.exit_code],
         exit_code=error.exit_code,

@@ -14,13 +14,14 @@ from job.commands.prepare import prepare
 from job.commands.refusal import leave_refusal
 from job.connect import connect, open_store
 from job.errors import Exit, JobError, UnavailableError, UsageError
+from job.handed_on import HandedOn
 from job.logs import redacted
 from job.manifest import Manifest
 from job.models_root import ModelsRoot
 from job.notices.receivers import Receivers
 from job.notices.reporter import AT_MOST_SECONDS, Reporter
 from job.output import say
-from job.past_records import live_data
+from job.past_records import PastRecords, live_data
 from job.plan import Wishes
 from job.record import (
     SCHEMA,
@@ -69,10 +70,12 @@ def _main(args: Namespace, environ: Mapping[str, str], clock: Clock, orders: Ord
             check_will_end(holder, shown=runs.shown, now=clock.now(), run_timeout=limit)
             _say_held(f"{holder.text} holds the lock of {runs.shown}", as_json=args.json)
             return Exit.OK
-        reporter.look_back(runs)
+        past = PastRecords(runs)
+        known = reporter.look_back(past)
         clock.check()  # an order to stop may have been swallowed on the way
-        job = _job(args, environ, settings, models, manifest, runs, clock)
-        reporter.begin(runs, job.record)
+        record = _record(settings, manifest, runs, past, known, clock)
+        job = _job(args, environ, settings, models, manifest, record, runs, clock)
+        reporter.begin(runs)
         orders.raises = False
         if isinstance(settings.runs_dir, Path):
             return run_to_its_end(job, reporter, since=began, as_json=args.json)
@@ -84,27 +87,40 @@ def _reporter(receivers: Receivers, args: Namespace, clock: Clock, ends_within: 
     return Reporter(concerned, clock, ends_within=ends_within)
 
 
+def _record(
+    settings: Settings,
+    manifest: Manifest,
+    runs: Store,
+    past: PastRecords,
+    known: HandedOn,
+    clock: Clock,
+) -> RunRecord:
+    """The run's record, begun."""
+    enabled = [model.key for model in manifest.models if model.enabled]
+    record = RunRecord(
+        runs,
+        started=clock.now(),
+        redact=redacted,
+        live_data=live_data(past),
+        handed_on=known.only(enabled),
+        aside=at_once if isinstance(settings.runs_dir, Path) else in_a_thread,
+    )
+    record.begin(ModelResult(name, tournament) for tournament, name in enabled)
+    record.announce()
+    return record
+
+
 def _job(
     args: Namespace,
     environ: Mapping[str, str],
     settings: Settings,
     models: ModelsRoot,
     manifest: Manifest,
+    record: RunRecord,
     runs: Store,
     clock: Clock,
 ) -> Job:
-    """What the run works with, its record begun."""
-    record = RunRecord(
-        runs,
-        started=clock.now(),
-        redact=redacted,
-        live_data=live_data(runs),
-        aside=at_once if isinstance(settings.runs_dir, Path) else in_a_thread,
-    )
-    record.begin(
-        ModelResult(model.name, model.tournament) for model in manifest.models if model.enabled
-    )
-    record.announce()
+    """What the run works with."""
     wishes = Wishes(
         only=frozenset(args.only), force=args.force, submit_late=settings.late == "submit"
     )

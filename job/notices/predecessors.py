@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from job.errors import Exit, UnavailableError
-from job.past_records import newest_first
+from job.handed_on import HandedOn
 from job.record import SUFFIX, Outcome
 from job.store import Store
 from job.tournament import Round
 
 log = logging.getLogger(__name__)
 
-LOOK_BACK = 10
+LOOK_BACK = 30
 """Records read at most; mostly the newest one is enough."""
+Records = Iterable[Mapping[str, Any]]
+"""Newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,42 +42,41 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was before this run: faults that were told, the dead of whom nobody heard, the oldest
-    first, and the rounds that the newest record knew.
+    """What was before this run: what the newest record hands on, the dead of whom nobody heard, the
+    oldest first, and the rounds that the newest record knew.
     """
 
-    failing: tuple[str, ...] = ()
+    handed_on: HandedOn = field(default_factory=HandedOn)
     dead: tuple[Dead, ...] = ()
     rounds: Mapping[str, Round] = field(default_factory=dict)
 
 
-def look_back(store: Store) -> Before:
-    """What the records say; to be called with the lock held, before this run has a record."""
-    failing: tuple[str, ...] | None = None
+def look_back(past: Records, *, for_the_dead: bool) -> Before:
+    """What the records say; to be called with the lock held, before this run has a record.
+
+    Args:
+        for_the_dead: whether there is anybody to be told of them; else one record is enough.
+    """
+    handed_on: HandedOn | None = None
     rounds: Mapping[str, Round] = {}
     dead: list[Dead] = []
     try:
-        for record in islice(newest_first(store), LOOK_BACK):
-            failing = _failing(record) if failing is None else failing
+        for record in islice(past, LOOK_BACK if for_the_dead else 1):
+            handed_on = handed_on or HandedOn.of(record)
             rounds = rounds or _rounds(record)
-            if _died(record):
+            if _died(record) and for_the_dead:
                 dead += _dead(record)
             elif not _leaves_it_to_others(record):
                 break
     except UnavailableError as error:
         log.warning("no run record can be read: %s", error)
-    return Before(failing or (), tuple(reversed(dead)), rounds)
+    return Before(handed_on or HandedOn(), tuple(reversed(dead)), rounds)
 
 
 def mark_reported(store: Store, dead: Dead, *, at: datetime) -> None:
     """Notes in a dead run's record that its user has been told."""
     record = {**dead.record, "reported_at": at.isoformat(timespec="seconds")}
     store.write(f"{record['run']}{SUFFIX}", json.dumps(record, indent=1).encode())
-
-
-def _failing(record: Mapping[str, Any]) -> tuple[str, ...]:
-    found = record.get("failing")
-    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def _died(record: Mapping[str, Any]) -> bool:
@@ -93,14 +94,16 @@ def _dead(record: Mapping[str, Any]) -> Iterator[Dead]:
 
 
 def _leaves_it_to_others(record: Mapping[str, Any]) -> bool:
-    """Whether a run may have told nobody of the dead before it: one that was refused did not look,
-    and one whose messages were not taken is to be made good.
+    """Whether a run may have told nobody of the dead before it: it had nobody to tell, it was
+    refused and did not look, or its messages were not taken. Records of older versions say nothing
+    of the first.
     """
     notices = record.get("notices")
     unsent = isinstance(notices, list) and any(
         isinstance(one, dict) and not one.get("sent") for one in notices
     )
-    return record.get("exit_code") == int(Exit.USAGE) or unsent
+    refused = record.get("exit_code") == int(Exit.USAGE)
+    return record.get("looked_back") is False or refused or unsent
 
 
 def _unfinished(record: Mapping[str, Any]) -> tuple[str, ...]:

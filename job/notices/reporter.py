@@ -13,18 +13,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from job.clock import Clock
 from job.errors import Exit, JobError, StoppedError
+from job.handed_on import HandedOn
 from job.manifest import Manifest
 from job.notices.message import Message
 from job.notices.outbox import Outbox, wait_for_all
 from job.notices.ping import START, Ping, Switch, last_ping
-from job.notices.predecessors import Before, Dead, look_back, mark_reported
+from job.notices.predecessors import Before, Dead, Records, look_back, mark_reported
 from job.notices.receivers import Receivers
-from job.notices.standing import standing
+from job.notices.standing import Standing, standing, was_left_alone
 from job.notices.wording import dead_message, run_message
 from job.record import RunRecord
 from job.store import Store
@@ -59,6 +61,7 @@ class Reporter:
         self._clock = clock
         self._ends_at = clock.monotonic() + ends_within - min(LEAVING_SECONDS, ends_within / 20)
         self._before = Before()
+        self._began = False
         self._told = False
         self._messages: Outbox[Message] | None = None
         if receivers.notify:
@@ -73,16 +76,18 @@ class Reporter:
         """Seconds that the run is to keep for what is told at its end."""
         return AFTERWARDS_SECONDS if self._messages or self._pings.has_receivers else 0.0
 
-    def look_back(self, runs: Store) -> None:
-        """Reads what former runs left; to be called before this one has a record."""
-        if self._messages is not None:
-            with _harmless():
-                self._before = look_back(runs)
-
-    def begin(self, runs: Store, record: RunRecord) -> None:
-        """Tells that the run begins, and which ones before it died; `look_back` comes first."""
+    def look_back(self, past: Records) -> HandedOn:
+        """Reads what former runs left, to be called before this one has a record; gives what that
+        is to hand on, whether or not there is anybody to tell.
+        """
         with _harmless():
-            record.failing = list(self._before.failing)
+            self._before = look_back(past, for_the_dead=self._messages is not None)
+        return self._before.handed_on
+
+    def begin(self, runs: Store) -> None:
+        """Tells that the run begins, and which ones before it died; `look_back` comes first."""
+        self._began = True
+        with _harmless():
             self._pings.put(START, about="start")
             for dead in self._before.dead:
                 self._tell_of_dead(runs, dead)
@@ -123,8 +128,9 @@ class Reporter:
         results = [result for result in found if enabled is None or result.key in enabled]
         rounds = (record and record.rounds) or self._known_rounds()
         state = standing(
-            self._before.failing,
+            self._before.handed_on.failing,
             code=code,
+            past=() if record is None else record.handed_on.untold,
             results=results,
             enabled=enabled,
             rounds=rounds,
@@ -139,6 +145,7 @@ class Reporter:
                 rounds=rounds,
                 now=now,
                 recovered=state.recovered,
+                past=state.past,
             )
             self._messages.put(message.redacted(self._redact), about=OUTCOME)
         self._put_last_ping(code, error, text)
@@ -146,9 +153,29 @@ class Reporter:
         if record is None:
             return
         sent = not is_news or any(one["about"] == OUTCOME and one["sent"] for one in notices)
-        failing = state.told(sent=sent) if self._messages else []
+        self._note(record, notices, self._handed_on(record, state, sent=sent))
+
+    def _handed_on(self, record: RunRecord, state: Standing, *, sent: bool) -> HandedOn:
+        """What the next run is to know. A run that tells nobody hands on what it found."""
+        if self._messages is None:
+            return record.handed_on
+        handed_on = replace(record.handed_on, failing=tuple(state.told(sent=sent)))
+        if not sent:
+            return handed_on
+        told = [result.key for result in record.results if not was_left_alone(result)]
+        for tournament, round_ in record.rounds.items():
+            models = [key for key in told if key[0] == tournament]
+            handed_on = handed_on.settle(models, round_.number, new=False)
+        return replace(handed_on, untold=())
+
+    def _note(
+        self, record: RunRecord, notices: list[dict[str, object]], handed_on: HandedOn
+    ) -> None:
+        looked_back = self._began and self._messages is not None
         if not done_in_time(
-            lambda: record.note_notices(notices, failing), clock=self._clock, seconds=SAVE_SECONDS
+            lambda: record.note_notices(notices, handed_on, looked_back=looked_back),
+            clock=self._clock,
+            seconds=SAVE_SECONDS,
         ):
             log.warning("what became of the notices could not be put into the record in time")
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from job.errors import Exit
-from job.record import ModelResult, Outcome
+from job.handed_on import MISSED, subject_of
+from job.record import WELL, ModelResult, Outcome
 from job.tournament import Round
 
 FAILING = frozenset({Outcome.FAILED, Outcome.UNPROVEN, Outcome.HELD_BACK, Outcome.MISSED})
-WELL = frozenset({Outcome.SUBMITTED, Outcome.SUBMITTED_LATE, Outcome.ALREADY_SUBMITTED})
 THE_RUN = "run"
-MISSED = "missed"
+NOT_DONE = "not done: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,14 @@ class Standing:
         before: those that were told already.
         met: those that this run met with.
         after: those that are there now, others than this run's included.
+        past: rounds that were missed before this run, and of which nobody has heard. Nothing can be
+            done about them: once told they are forgotten, and nobody hears that they are over.
     """
 
     before: frozenset[str]
     met: frozenset[str]
     after: frozenset[str]
+    past: tuple[str, ...] = ()
 
     @property
     def recovered(self) -> bool:
@@ -45,7 +48,7 @@ class Standing:
         A round that was missed is told once, however many runs find it so: nothing can be done
         about it any more.
         """
-        if notify_on == "always":
+        if notify_on == "always" or self.past:
             return True
         if notify_on == "change":
             return bool(self.after - self.before) or self.recovered
@@ -60,6 +63,7 @@ def standing(
     before: Iterable[str],
     *,
     code: Exit,
+    past: Iterable[str] = (),
     results: Sequence[ModelResult] = (),
     enabled: Collection[tuple[str, str]] | None = None,
     rounds: Mapping[str, Round] | None = None,
@@ -69,6 +73,7 @@ def standing(
 
     Args:
         before: faults that were told already.
+        past: rounds that were missed before, and of which nobody has heard.
         enabled: tournament and name of the models that still matter; None where the manifest could
             not be read.
     """
@@ -83,12 +88,12 @@ def standing(
         and subject not in touched
         and (known is None or subject in known)
     }
-    return Standing(former, met, met | kept)
+    return Standing(former, met, met | kept, tuple(past))
 
 
-def subject_of(tournament: str, model: str) -> str:
-    """What a model is called in a fault."""
-    return f"{tournament}/{model}"
+def was_left_alone(result: ModelResult) -> bool:
+    """Whether a run was not about this model, so that what it tells says nothing of it."""
+    return result.outcome is Outcome.SKIPPED and not result.reason.startswith(NOT_DONE)
 
 
 def _of_models(results: Iterable[ModelResult], rounds: Mapping[str, Round]) -> Iterator[str]:

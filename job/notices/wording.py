@@ -9,14 +9,15 @@ from datetime import datetime
 
 from job.errors import Exit, JobError, UsageError
 from job.notices.message import Message
-from job.notices.standing import FAILING
+from job.notices.past import past_lines, past_title
+from job.notices.standing import FAILING, was_left_alone
 from job.record import ModelResult, Outcome
 from job.report import headline
 from job.tournament import Round
 
 LINES, WIDTH, TITLE_WIDTH = 6, 160, 80
-NOT_DONE = "not done: "
 AGAIN = "python -m job run"
+HISTORY = "python -m job history"
 NEXT = {
     Exit.UNFORESEEN: "python -m job status",
     Exit.USAGE: "python -m job check",
@@ -34,20 +35,30 @@ def run_message(
     rounds: Mapping[str, Round],
     now: datetime,
     recovered: bool,
+    past: Sequence[str] = (),
 ) -> Message:
-    """A run that has come to its end, well or not."""
+    """A run that has come to its end, well or not.
+
+    Args:
+        past: rounds that were missed before it, as faults of which nobody has heard.
+    """
     lacking = [result for result in results if _is_lacking(result)]
     about = _rounds(rounds)
-    if code is Exit.OK and not lacking:
+    several = len({result.tournament for result in results}) > 1
+    if code is Exit.OK and not lacking and not past:
         title = f"{about}: {'all is well again' if recovered else headline(results)}"
         return Message(_cut(title, TITLE_WIDTH), _text(_by_outcome(results)), "success")
     lines = [
         *_error_lines(error),
-        *_model_lines(lacking, several=len({r.tournament for r in results}) > 1),
-        *_time_lines(rounds, {r.tournament for r in lacking}, now),
-        f"Next: {_hint(error) or next_command(code, lacking)}",
+        *_model_lines(lacking, several=several),
+        *_few(past_lines(past, several=several)),
     ]
-    return Message(_title(about, code, error, lacking, results), _text(lines), "failure")
+    if code is Exit.OK and not lacking:
+        lines += _by_outcome(results)
+    else:
+        lines += _time_lines(rounds, {r.tournament for r in lacking}, now)
+    lines.append(f"Next: {_hint(error) or next_command(code, lacking)}")
+    return Message(_title(about, code, error, lacking, results, past), _text(lines), "failure")
 
 
 def dead_message(
@@ -80,6 +91,8 @@ def check_message(faults: Sequence[str], *, warnings: int) -> Message:
 
 def next_command(code: Exit, lacking: Sequence[ModelResult]) -> str:
     """What to type next."""
+    if code is Exit.OK and not lacking:
+        return HISTORY
     held = [result.model for result in lacking if result.outcome is Outcome.HELD_BACK]
     if code is Exit.MODELS_FAILED and len(held) == len(lacking) > 0:
         return f"{AGAIN} --force{''.join(f' --only {name}' for name in held)}"
@@ -99,7 +112,7 @@ def _by_outcome(results: Sequence[ModelResult]) -> Iterator[str]:
 def _is_lacking(result: ModelResult) -> bool:
     if result.outcome in FAILING or result.outcome is Outcome.PENDING:
         return True
-    return result.outcome is Outcome.SKIPPED and result.reason.startswith(NOT_DONE)
+    return result.outcome is Outcome.SKIPPED and not was_left_alone(result)
 
 
 def _rounds(rounds: Mapping[str, Round]) -> str:
@@ -116,8 +129,11 @@ def _title(
     error: Exception | None,
     lacking: Sequence[ModelResult],
     results: Sequence[ModelResult],
+    past: Sequence[str],
 ) -> str:
-    if error is None and lacking:
+    if code is Exit.OK and not lacking:
+        text = past_title(past, among=len(results))
+    elif error is None and lacking:
         missed = all(result.outcome is Outcome.MISSED for result in lacking)
         what = "missed" if missed else "not submitted"
         text = f"{len(lacking)} of {len(results)} models {what}"

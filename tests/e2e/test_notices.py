@@ -147,6 +147,99 @@ def test_numerai_that_is_away_and_a_wait_in_vain_are_told(
     assert receiver.pings == ["/start", f"/{code}"]
 
 
+@pytest.mark.parametrize("mode", ["failure", "change", "always"])
+def test_a_round_in_which_nothing_ran_is_told_by_the_next_run_once(
+    home: Home, receiver: Receiver, mode: str
+) -> None:
+    home.add("teal", good())
+    home.add("mallard", good())
+    env = told(receiver, NUMERAI_NOTIFY_ON=mode)
+    first = home.run(**env)
+    before = len(receiver.messages)
+    for _ in range(4):
+        home.box.rounds.turn()
+    ended = home.run(**env)
+    assert ended.code == 0, ended.err
+    (message,) = receiver.messages[before:]
+    assert message["title"] == "Numerai round 1404: 2 of 2 models missed rounds 1402, 1403"
+    lines = message["message"].splitlines()
+    assert "teal missed rounds 1402, 1403: no run submitted them" in lines
+    assert "teal: nor is one known to have in 1401" in lines, "so far does the answer not reach"
+    assert lines[-2:] == ["submitted: teal, mallard", "Next: python -m job history"]
+    assert receiver.pings[-1] == "", "the run itself did what it was to do"
+    assert first.record is not None
+    assert ended.record is not None
+    assert ended.record["api_requests"] == first.record["api_requests"]
+    before = len(receiver.messages)
+    assert home.run(**env).code == 0
+    assert receiver.titles[before:] == ["Numerai round 1404: 2 already submitted"] * (
+        mode == "always"
+    )
+
+
+def test_a_missed_round_that_nobody_could_be_told_of_is_told_by_a_later_run(
+    home: Home, receiver: Receiver
+) -> None:
+    home.add("teal", good())
+    assert home.run(**told(receiver)).code == 0
+    for _ in range(2):
+        home.box.rounds.turn()
+    assert home.run().code == 0, "it names nobody"
+    receiver.status = 500
+    assert home.run(**told(receiver)).code == 0
+    home.box.rounds.turn()
+    home.run_killed("get", match="live.parquet", when="during", **told(receiver))
+    receiver.status, before = 200, len(receiver.messages)
+    assert home.run(**told(receiver)).code == 0
+    assert receiver.titles[before + 1 :] == ["Numerai round 1403: 1 of 1 models missed round 1401"]
+    assert home.run(**told(receiver)).code == 0
+    assert len(receiver.messages) == before + 2
+
+
+def test_a_round_that_opened_while_a_run_waited_in_vain_for_another_is_told(
+    home: Home, receiver: Receiver
+) -> None:
+    """Runs between the rounds are no runs of a round."""
+    home.add("teal", good())
+    assert home.run(**told(receiver)).code == 0
+    home.box.rounds.turn()
+    home.box.rounds.close()
+    assert home.run(**told(receiver)).code == 0
+    assert receiver.messages == []
+    home.box.rounds.turn()
+    assert home.run(**told(receiver)).code == 0
+    assert receiver.titles == ["Numerai round 1402: 1 of 1 models missed round 1401"]
+
+
+@pytest.mark.parametrize("why", ["submitted elsewhere", "disabled", "new", "no records", "failed"])
+def test_no_round_is_told_as_missed_of_which_that_is_not_known(
+    home: Home, receiver: Receiver, why: str
+) -> None:
+    entry = home.add("teal", None if why == "failed" else good())
+    if why == "new":
+        entry["enabled"] = False
+        home.write_manifest()
+    home.run(**told(receiver))
+    home.box.rounds.turn()
+    if why == "submitted elsewhere":
+        assert home.run(NUMERAI_RUNS_DIR=str(home.root / "elsewhere")).code == 0
+    elif why == "disabled":
+        home.entries[:] = [{**entry, "enabled": False}]
+        home.write_manifest()
+        assert home.run(**told(receiver)).code == 0
+    elif why == "no records":
+        for path in home.records():
+            path.unlink()
+    elif why == "failed":
+        assert home.run(**told(receiver)).code == 3
+    home.box.rounds.turn()
+    home.entries.clear()
+    home.add("teal", good(), at_numerai=False)
+    told_before = receiver.titles
+    assert home.run(**told(receiver)).code == 0
+    assert receiver.titles == told_before
+
+
 def test_an_error_that_nobody_foresaw_is_told(home: Home, receiver: Receiver) -> None:
     """Here: no more memory, as far as the run survives it."""
     home.add("teal", good())
@@ -252,6 +345,52 @@ def test_runs_that_die_one_after_the_other_are_each_told_of(home: Home, receiver
     home.box.rounds.turn()
     assert home.run(**told(receiver)).code == 0
     assert len(receiver.messages) == 2
+
+
+def test_a_run_killed_before_it_has_a_round_forgets_nothing(home: Home, receiver: Receiver) -> None:
+    env = told(receiver, NUMERAI_NOTIFY_ON="change")
+    home.add("teal")
+    assert home.run(**env).code == 3
+    home.box.rounds.close()
+    run = home.start(**env, NUMERAI_WAIT="60s")
+    wait_for(run.record, "the run has a record")
+    run.kill()
+    record = run.end().record
+    assert record is not None
+    assert (record["outcome"], record["failing"]) == ("running", ["classic/teal 1400 failing"])
+    home.box.rounds.turn()
+    home.entries.clear()
+    home.add("teal", good(), at_numerai=False)
+    assert home.run(**env).code == 0
+    assert "Numerai round 1401: all is well again" in receiver.titles[1:]
+
+
+UNHEARD: dict[str, tuple[list[str], dict[str, str | None]]] = {
+    "a dry run": (["--dry-run"], {}),
+    "a run by hand": ([], {"NUMERAI_NOTIFY": None, "NUMERAI_PING_URL": None}),
+    "a run that pings only": ([], {"NUMERAI_NOTIFY": None}),
+}
+
+
+@pytest.mark.parametrize("what", UNHEARD)
+def test_a_run_that_tells_nobody_hides_no_death_and_forgets_no_failure(
+    home: Home, receiver: Receiver, what: str
+) -> None:
+    args, changes = UNHEARD[what]
+    env = told(receiver, NUMERAI_NOTIFY_ON="change")
+    home.add("gone")
+    assert home.run(**env).code == 3
+    home.add("teal", good())
+    home.run_killed("get", match="live.parquet", when="during", **env)
+    assert home.run(*args, **env | changes).code == 3
+    assert len(receiver.messages) == 1
+    assert home.run(**env).code == 3
+    (killed,) = receiver.titles[1:]
+    assert "was killed" in killed
+    home.entries[0] = {**home.entries[0], "enabled": False}
+    home.write_manifest()
+    assert home.run(**env).code == 0
+    assert receiver.titles[2:] == ["Numerai round 1400: all is well again"]
 
 
 def _run_until(home: Home, receiver: Receiver, deaths: int) -> None:

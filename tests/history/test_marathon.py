@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from job.errors import Exit, JobError, ModelError, StoppedError, UnavailableError
+from job.handed_on import MISSED, HandedOn, parts_of
 from job.history import Entry, History, State, history_of
 from job.history.page import as_page
 from job.history.table import as_table
 from job.model_spec import Limits
-from job.past_records import live_data
+from job.notices.predecessors import look_back
+from job.past_records import PastRecords, live_data
 from job.plan import Wishes
 from job.record import Outcome, RunRecord
 from job.run import run
@@ -111,7 +113,13 @@ class Marathon:
         wishes = Wishes(submit_late=late, force=force)
         job = self.home.job(wishes=wishes, wait=0.0, dry_run=False, env={})
         store = Mortal(self.home.folder / "data" / "runs")
-        record = RunRecord(store, started=clock.now(), live_data=live_data(store))
+        past = PastRecords(store)
+        record = RunRecord(
+            store,
+            started=clock.now(),
+            live_data=live_data(past),
+            handed_on=look_back(past, for_the_dead=False).handed_on,
+        )
         job = replace(job, runs=store, record=record)
         self.victim, self.where = (store, self.dice.choice(KILLED_AT)) if killed else (None, None)
         record.save()
@@ -282,6 +290,7 @@ def test_after_200_rounds_the_history_is_what_the_sandbox_knows(marathon: Marath
     assert "mallard" in as_table(history, width=80)
     assert as_page(history).count("<td class=") >= 3 * ROUNDS
 
+    _has_told_of_the_missed(marathon, store, truth)
     alone = cells(history_of(store, now=now, models=models, last=ROUNDS))
     wrong = {
         key: (state, truth[key])
@@ -291,6 +300,26 @@ def test_after_200_rounds_the_history_is_what_the_sandbox_knows(marathon: Marath
     assert wrong == {}
     unknown = sum(state is State.UNKNOWN for state in alone.values())
     assert unknown < 0.25 * len(truth)
+
+
+def _has_told_of_the_missed(marathon: Marathon, store: Folder, truth: Mapping[Key, State]) -> None:
+    """Nobody was to be told, so that all that a run found missed is handed on to this day."""
+    found = HandedOn.of(next(iter(PastRecords(store))))
+    missed, unseen = set(), set()
+    for fault in found.untold:
+        subject, when, what = parts_of(fault)
+        first, _, last = when.partition("-")
+        keys = {(subject.partition("/")[2], n) for n in range(int(first), int(last or first) + 1)}
+        (missed if what == MISSED else unseen).update(keys)
+    lacking = {State.MISSED, State.HELD_BACK}
+    assert {key for key in missed if truth[key] not in lacking} == set(), "false alarms"
+    for name, tournament in MODELS.items():
+        last_settled = found.settled[tournament][name]
+        assert last_settled >= max(n for model, n in truth if model == name) - 5
+        due = {(m, n) for (m, n), state in truth.items() if m == name and n <= last_settled}
+        assert {key for key in due if truth[key] in lacking} <= missed | unseen
+    assert len(missed) > 30
+    assert len(unseen) < len(missed) / 3
 
 
 def _has_everything(marathon: Marathon, truth: Mapping[Key, State]) -> None:

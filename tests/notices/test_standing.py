@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from job.errors import Exit
-from job.notices.standing import Standing, standing
+from job.notices.standing import Standing, standing, was_left_alone
 from job.record import ModelResult, Outcome
 from tests.builders import a_round
 from tests.clock import NOON
@@ -135,3 +135,18 @@ def test_what_nobody_could_be_told_is_news_to_the_next_run() -> None:
     assert state.told(sent=False) == []
     recovery = after(row(Outcome.SUBMITTED), before=[FAILED])
     assert recovery.told(sent=False) == [FAILED]
+
+
+def test_a_round_missed_before_is_told_once_and_is_never_over() -> None:
+    state = after(row(Outcome.SUBMITTED), past=["classic/teal 1399 missed"])
+    assert all(state.is_news(on) for on in ("failure", "change", "always"))
+    assert state.told(sent=True) == []
+    assert not after(row(Outcome.ALREADY_SUBMITTED), before=state.told(sent=True)).is_news("change")
+
+
+def test_only_a_model_that_the_run_was_not_about_was_left_alone() -> None:
+    alone = ModelResult("teal", "classic", Outcome.SKIPPED, "not asked for (--only)")
+    assert was_left_alone(alone)
+    undone = ModelResult("teal", "classic", Outcome.SKIPPED, "not done: terminated by a signal")
+    assert not was_left_alone(undone)
+    assert not any(was_left_alone(row(outcome)) for outcome in (*GOOD, *BAD))

@@ -105,6 +105,38 @@ def test_a_refusal_that_knows_the_way_out_tells_it_instead_of_the_usual_one() ->
     ]
 
 
+PAST = ("classic/teal 1399 missed", "classic/teal 1397-1398 unseen")
+
+
+def test_a_round_missed_before_is_told_although_all_is_well_now() -> None:
+    rows = (row("teal", Outcome.SUBMITTED), row("mallard", Outcome.SUBMITTED))
+    told = message(*rows, code=Exit.OK, past=PAST, recovered=True)
+    assert told == Message(
+        "Numerai round 1400: 1 of 2 models missed round 1399",
+        "teal missed round 1399: no run submitted it\n"
+        "teal: nor is one known to have in 1397-1398\n"
+        "submitted: teal, mallard\n"
+        "Next: python -m job history",
+        "failure",
+    )
+
+
+def test_a_round_missed_before_is_told_beside_what_is_wrong_now() -> None:
+    failed = row("teal", Outcome.FAILED, "there is no file teal.pkl", "signals")
+    past = ("classic/teal 1399 missed", "signals/teal 1398 missed")
+    told = message(failed, row("teal", Outcome.SUBMITTED), past=past)
+    assert told.title == "Numerai round 1400: 1 of 2 models not submitted"
+    assert told.body.splitlines() == [
+        "signals teal failed: there is no file teal.pkl",
+        "classic teal missed round 1399: no run submitted it",
+        "signals teal missed round 1398: no run submitted it",
+        "50 min left, on time until 13:00 UTC",
+        "Next: python -m job check --deep",
+    ]
+    both = message(row("teal", Outcome.SUBMITTED), code=Exit.OK, past=past)
+    assert both.title == "Numerai round 1400: 2 of 2 models missed earlier rounds"
+
+
 def test_an_unforeseen_error_is_named() -> None:
     told = message(code=Exit.UNFORESEEN, error=MemoryError("no more"))
     assert told.title == "Numerai round 1400: unforeseen MemoryError"
