@@ -77,10 +77,18 @@ class PastRecords:
         self._names: list[str] | None = None
         self._read: dict[str, dict[str, Any] | None] = {}
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    @property
+    def newest(self) -> str:
+        """The name of the newest record, understood or not, once they were listed; else empty."""
+        return next(reversed(self._names or ()), "")
+
+    def _all(self) -> list[str]:
         if self._names is None:
             self._names = self._store.names(SUFFIX)[-LOOK_BACK:]
-        for name in reversed(self._names):
+        return self._names
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for name in reversed(self._all()):
             if name not in self._read:
                 self._read[name] = _whole(self._store, name)
             record = self._read[name]

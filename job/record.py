@@ -6,7 +6,6 @@ import json
 import logging
 import platform
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -18,6 +17,7 @@ from typing import Any
 from job import __version__
 from job.errors import Exit, JobError, StoppedError, UnavailableError
 from job.handed_on import HandedOn
+from job.run_name import run_name
 from job.store import Store
 from job.tournament import Round
 
@@ -100,9 +100,6 @@ def in_a_thread(work: Callable[[], None]) -> None:
 class RunRecord:
     """The record of the run that is going on. Safe to use from many threads.
 
-    Its name sorts by when the run began, to the microsecond: what a run has left is believed from
-    the newest, and a run with nothing to do is over within the second.
-
     Args:
         store: where it is written.
         redact: takes secrets out of the text that is written.
@@ -110,6 +107,7 @@ class RunRecord:
             read only one record: SHA-256 by filename, by round, by tournament.
         handed_on: what else it hands on; in the first save already, or a run that is killed would
             forget it.
+        after: the name of the newest record that there is.
         aside: how it is saved for people who watch.
     """
 
@@ -121,10 +119,11 @@ class RunRecord:
         redact: Callable[[str], str] = str,
         live_data: LiveData | None = None,
         handed_on: HandedOn | None = None,
+        after: str = "",
         aside: Aside = at_once,
     ) -> None:
         self.started = started
-        self.name = f"{started:%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        self.name = f"{run_name(started, after=after)}{SUFFIX}"
         self._rounds: dict[str, Round] = {}
         self.api_requests = 0
         self.bytes_downloaded = 0

@@ -66,12 +66,11 @@ def test_a_record_is_there_from_the_start_as_running(store: Folder) -> None:
     assert written["models"] == []
 
 
-def test_records_sort_by_time_and_never_share_a_name(store: Folder) -> None:
-    passed = [timedelta(milliseconds=n) for n in range(30)] + [timedelta(days=n) for n in (1, 2)]
-    names = [RunRecord(store, started=NOON + later).name for later in passed]
-    assert names == sorted(names)
-    assert RunRecord(store, started=NOON).name != RunRecord(store, started=NOON).name
-    assert all(name.endswith(SUFFIX) for name in names)
+def test_a_record_is_called_after_its_run_and_sorts_behind_the_newest(store: Folder) -> None:
+    first = RunRecord(store, started=NOON + timedelta(hours=1))
+    second = RunRecord(store, started=NOON, after=first.name)
+    assert second.name > first.name
+    assert second.name == f"{second.as_dict()['run']}{SUFFIX}"
 
 
 def test_updates_are_written_about_once_a_second_and_at_once_when_asked(store: Folder) -> None:

@@ -51,6 +51,7 @@ def leave_refusal(
             redact=redacted,
             live_data=live_data(past),
             handed_on=known,
+            after=past.newest,
         )
         return _refused(location, runs, error, record, clock)
     except JobError as problem:

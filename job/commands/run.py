@@ -6,6 +6,7 @@ import json
 import logging
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from job.clock import Clock
@@ -13,7 +14,7 @@ from job.commands.ending import as_line, run_to_its_end, run_with_log
 from job.commands.prepare import prepare
 from job.commands.refusal import leave_refusal
 from job.connect import connect, open_store
-from job.errors import Exit, JobError, UnavailableError, UsageError
+from job.errors import Exit, JobError, StoppedError, UnavailableError, UsageError
 from job.handed_on import HandedOn
 from job.logs import redacted
 from job.manifest import Manifest
@@ -74,9 +75,9 @@ def _main(args: Namespace, environ: Mapping[str, str], clock: Clock, orders: Ord
         known = reporter.look_back(past)
         clock.check()  # an order to stop may have been swallowed on the way
         record = _record(settings, manifest, runs, past, known, clock)
+        _begin(record, manifest, orders)
         job = _job(args, environ, settings, models, manifest, record, runs, clock)
         reporter.begin(runs)
-        orders.raises = False
         if isinstance(settings.runs_dir, Path):
             return run_to_its_end(job, reporter, since=began, as_json=args.json)
         return run_with_log(job, reporter, lines, since=began, as_json=args.json)
@@ -95,19 +96,30 @@ def _record(
     known: HandedOn,
     clock: Clock,
 ) -> RunRecord:
-    """The run's record, begun."""
-    enabled = [model.key for model in manifest.models if model.enabled]
-    record = RunRecord(
+    return RunRecord(
         runs,
         started=clock.now(),
         redact=redacted,
         live_data=live_data(past),
-        handed_on=known.only(enabled),
+        handed_on=known.only(_enabled(manifest)),
+        after=past.newest,
         aside=at_once if isinstance(settings.runs_dir, Path) else in_a_thread,
     )
-    record.begin(ModelResult(name, tournament) for tournament, name in enabled)
-    record.announce()
-    return record
+
+
+def _begin(record: RunRecord, manifest: Manifest, orders: Orders) -> None:
+    """Begins the record. From then on no order to stop is raised here: it ends the work, and the
+    record tells of it.
+    """
+    with suppress(StoppedError):
+        record.begin(ModelResult(name, tournament) for tournament, name in _enabled(manifest))
+        record.announce()
+        orders.raises = False
+    orders.raises = False
+
+
+def _enabled(manifest: Manifest) -> list[tuple[str, str]]:
+    return [model.key for model in manifest.models if model.enabled]
 
 
 def _job(

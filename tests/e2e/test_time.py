@@ -309,3 +309,43 @@ def check_made_for_their_round(home: Home) -> None:
             assert (made[-1].round, made[-1].data_round) == (1401, 1401)
             assert len([one for one in made if one.round == one.data_round == 1401]) == 1
     assert home.submissions("teal")
+
+
+SIGNALLED = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+class Finder(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "job.commands.run":
+            sys.meta_path.remove(self)
+            from job.record import RunRecord
+            announce = RunRecord.announce
+            def signalled(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                announce(self)
+            RunRecord.announce = signalled
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def test_a_signal_while_the_record_begins_is_in_it(home: Home) -> None:
+    """Else the next run would take this one for killed."""
+    home.add("teal", good())
+    (home.root / "sitecustomize.py").write_text(SIGNALLED)
+    ended = home.run(PYTHONPATH=f"{home.root}:{home.environ()['PYTHONPATH']}")
+    assert ended.code == 143, ended.err
+    assert ended.record is not None
+    assert (ended.record["outcome"], ended.record["exit_code"]) == ("terminated", 143)
+    assert ended.record["ended_at"] is not None
+
+
+def test_the_newest_record_is_the_last_run_s_though_a_clock_went_back(home: Home) -> None:
+    home.add("teal", good())
+    home.run()
+    (first,) = home.records()
+    ahead = first.rename(first.with_name(f"2099{first.name[4:]}"))
+    assert home.run().code == 0
+    assert [path for path in home.records() if path > ahead] == home.records()[1:]
+    assert len(home.records()) == 2
