@@ -4,7 +4,7 @@ warnings, or what is well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -186,3 +186,11 @@ def _datasets(model: ModelSpec) -> Iterator[str]:
         yield features
     if model.guard is not None and is_dataset(model.guard.reference):
         yield dataset_name(model.tournament, model.data_version, model.guard.reference)
+
+
+def guarded(check: Callable[[], Iterable[Finding]], *, subject: str = "") -> Iterator[Finding]:
+    """A check's findings; an error ends this check only."""
+    try:
+        yield from check()
+    except JobError as error:
+        yield from faults_of(error, subject=subject)

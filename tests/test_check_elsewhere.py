@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from deploy.push import pack, push
-from job.commands.check import model_findings
 from job.errors import JobError
 from job.manifest import Manifest
+from job.model_findings import model_findings
 from job.recipe import feature_paths
 from job.remote_root import RemoteRoot
 from tests.clock import FakeClock

@@ -74,9 +74,13 @@ def look_back(past: Records, *, for_the_dead: bool) -> Before:
 
 
 def mark_reported(store: Store, dead: Dead, *, at: datetime) -> None:
-    """Notes in a dead run's record that its user has been told."""
-    record = {**dead.record, "reported_at": at.isoformat(timespec="seconds")}
-    store.write(f"{record['run']}{SUFFIX}", json.dumps(record, indent=1).encode())
+    """Notes in a dead run's record that its user has been told: one that lost its lock, and was
+    taken for dead, may have closed it meanwhile.
+    """
+    name = f"{dead.record['run']}{SUFFIX}"
+    record = json.loads(store.read(name) or b"null") or dict(dead.record)
+    record["reported_at"] = at.isoformat(timespec="seconds")
+    store.write(name, json.dumps(record, indent=1).encode())
 
 
 def _died(record: Mapping[str, Any]) -> bool:

@@ -75,6 +75,16 @@ def test_one_is_told_of_once(runs: Folder) -> None:
     assert now == then
 
 
+def test_the_end_of_one_that_was_only_taken_for_dead_stays(runs: Folder) -> None:
+    record = begun(runs, minutes=0)
+    (dead,) = before(runs).dead
+    ended(record)
+    mark_reported(runs, dead, at=NOON)
+    now = json.loads(runs.read(record.name) or b"")
+    assert (now["outcome"], now["exit_code"]) == ("ok", 0)
+    assert now["reported_at"] is not None
+
+
 def test_a_run_that_ended_has_told_of_those_before_it(runs: Folder) -> None:
     begun(runs, minutes=0)
     ended(begun(runs, minutes=1), sent=True)
