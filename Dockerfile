@@ -2,7 +2,8 @@
 #
 #   docker build -t numerai-job .                            the job and the commonest models
 #   docker build --build-arg EXTRAS="xgboost catboost" .     further formats: extras of pyproject.toml
-#   docker build --build-arg RUNTIMES="numerai-3.11" .       further interpreters, in /opt/runtimes
+#   docker build --build-arg RUNTIMES="numerai-3.11" .       further interpreters, in /opt/runtimes,
+#                                                            with the libraries of EXTRAS too
 #   docker build --target job .                              the job, without libraries for models
 #
 # BASE_DIGEST pins the base image: @sha256:..., as `make base-digest` prints it where a registry can
@@ -52,9 +53,10 @@ RUN /opt/job/bin/python precompile.py /compiled \
  && cp -a /compiled/. /
 
 FROM builder AS runtimes
+ARG EXTRAS=""
 ARG RUNTIMES=""
 COPY deploy/image/interpreters.sh ./
-COPY job/runtimes/*.txt pins/
+COPY constraints.txt job/runtimes/*.txt pins/
 RUN --mount=type=cache,target=/root/.cache/pip sh interpreters.sh environments ${RUNTIMES}
 
 # A wheel of plain Python is unpacked where it belongs; an installer would take longer than all else.

@@ -3,7 +3,10 @@
 #
 #   interpreters.sh interpreters NAME...    installs the interpreters
 #   interpreters.sh environments NAME...    and makes /opt/runtimes/NAME, with the libraries that the
-#                                           models of the default runtime find, as pins/NAME.txt says
+#                                           models of the default runtime find and those of EXTRAS, in
+#                                           the versions of pins/NAME.txt
+#
+# All that pins/NAME.txt names would be 257 MB of the pull instead of 95.
 set -eu
 what=$1
 shift
@@ -26,8 +29,14 @@ for name in "$@"; do
   }
   [ "$what" = environments ] || continue
   "$python" -m venv --without-pip "/opt/runtimes/$name"
+  # What Numerai's image lacks has the version that is locked for every Python.
+  awk -F= 'NR == FNR { pinned[$1]; print; next } !($1 in pinned)' "pins/$name.txt" pins/constraints.txt > "$name.txt"
+  python requirements.py pyproject.toml --extras ${EXTRAS:-} > wanted.txt
   pip --python "/opt/runtimes/$name/bin/python" install --no-compile --only-binary :all: \
-    -c "pins/$name.txt" cloudpickle joblib lightgbm numpy pandas pyarrow scikit-learn scipy
+    -c "$name.txt" -r wanted.txt cloudpickle joblib lightgbm numpy pandas pyarrow scikit-learn scipy
   python slim.py "$(echo "/opt/runtimes/$name"/lib/python3.*/site-packages)"
+  # 10 MB of the pull; a model process that imports all of it starts in 1.0 s instead of 2.8.
+  "/opt/runtimes/$name/bin/python" precompile.py / cloudpickle joblib lightgbm pandas pyarrow.parquet \
+    scipy.stats sklearn.ensemble sklearn.linear_model sklearn.pipeline catboost keras onnxruntime xgboost
 done
 rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/cache/ldconfig/*

@@ -3,6 +3,7 @@
     requirements.py pyproject.toml                      the job's own dependencies
     requirements.py pyproject.toml --build              what building its wheel takes
     requirements.py pyproject.toml xgboost catboost     those, and these extras'
+    requirements.py pyproject.toml --extras xgboost     these extras' alone
 
 The image installs dependencies before it gets the source, and pip has no such option.
 """
@@ -19,8 +20,13 @@ from typing import Any
 
 def requirements(project: Mapping[str, Any], extras: Sequence[str]) -> list[str]:
     """The dependencies, and those of the extras; raises `ValueError` for an extra unheard of."""
+    return list(dict.fromkeys([*project["dependencies"], *requirements_of(project, extras)]))
+
+
+def requirements_of(project: Mapping[str, Any], extras: Sequence[str]) -> list[str]:
+    """Those of the extras alone; raises `ValueError` for an extra unheard of."""
     known: Mapping[str, list[str]] = project.get("optional-dependencies", {})
-    found = list(project["dependencies"])
+    found: list[str] = []
     for extra in extras:
         if extra not in known:
             near = difflib.get_close_matches(extra, known, n=1)
@@ -30,7 +36,7 @@ def requirements(project: Mapping[str, Any], extras: Sequence[str]) -> list[str]
         for requirement in known[extra]:
             if requirement.startswith(own):
                 inner = requirement.removeprefix(own).partition("]")[0].split(",")
-                found += requirements(project, [name.strip() for name in inner])
+                found += requirements_of(project, [name.strip() for name in inner])
             else:
                 found.append(requirement)
     return list(dict.fromkeys(found))
@@ -43,6 +49,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         if extras == ["--build"]:
             lines = document["build-system"]["requires"]
+        elif extras[:1] == ["--extras"]:
+            lines = requirements_of(document["project"], extras[1:])
         else:
             lines = requirements(document["project"], extras)
     except ValueError as error:
