@@ -33,8 +33,8 @@ bench: $(VENV)/.dev ## the figures of the README, measured on this machine
 audit: $(VENV)/.dev ## the locked packages against the known vulnerabilities
 	$(BIN)/python -m deploy.image.audit
 
-image: $(VENV)/.dev ## build the image with docker or podman; EXTRAS=..., RUNTIMES=..., TARGET=job
-	$(BIN)/python -m deploy.image.build $(if $(TARGET),--target $(TARGET))
+image: $(VENV)/.dev ## build the image with docker or podman; EXTRAS=..., RUNTIMES=..., TARGET=job, TAG=...
+	$(BIN)/python -m deploy.image.build $(if $(TARGET),--target $(TARGET)) $(if $(TAG),--tag $(TAG))
 
 image-test: $(VENV)/.dev ## what the image promises, on running containers
 	IMAGE_TESTS=$(or $(IMAGE_TESTS),run) $(BIN)/python -m pytest tests/image

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from deploy.image import audit, engine
+from deploy.image import audit, build, engine
 from deploy.image.precompile import main as precompile
 from deploy.image.requirements import main as requirements
 from deploy.image.slim import slim
 from job.cli import parse
+from tests.image.making import MAKE, MAKE_FURTHER, MAKE_JOB
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = str(ROOT / "pyproject.toml")
@@ -38,6 +39,16 @@ def test_extras_of_extras_are_resolved(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     assert "cloudpickle" in out
     assert "numerai-job[" not in out
+
+
+def test_extras_can_be_asked_for_without_the_projects_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert requirements([PROJECT, "--extras", "xgboost", "onnx"]) == 0
+    names = [line.partition(">")[0] for line in capsys.readouterr().out.split()]
+    assert names == ["xgboost-cpu", "onnxruntime"]
+    assert requirements([PROJECT, "--extras"]) == 0
+    assert not capsys.readouterr().out.split()
 
 
 def test_a_misspelt_extra_is_named_with_its_neighbour(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,6 +133,29 @@ def test_the_workflow_is_one(tmp_path: Path) -> None:
     command += ["--builtin-schema", "vendor.github-workflows", *map(str, workflows)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", [".ci/run", ".github/workflows/image.yml"])
+def test_every_image_is_built_before_the_tests_must_pass(path: str) -> None:
+    commands = re.findall(r"make image\b.*", (ROOT / path).read_text(encoding="utf-8"))
+    assert commands == [MAKE, MAKE_JOB, MAKE_FURTHER, "make image-test IMAGE_TESTS=must"]
+
+
+def test_a_tag_of_its_own_spares_the_images_that_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built: list[str] = []
+
+    class Builds(engine.Engine):
+        def build(self, tag: str, **_: object) -> subprocess.CompletedProcess[str]:
+            built.append(tag)
+            return subprocess.CompletedProcess([], 1)
+
+    monkeypatch.setattr(build, "find_engine", lambda: Builds("none"))
+    for words in ([], ["--target", "job"], ["--tag", "further"]):
+        monkeypatch.setattr(sys, "argv", ["build", *words])
+        assert build.main() == 1
+    assert built == [engine.IMAGE, engine.JOB_IMAGE, engine.FURTHER_IMAGE]
 
 
 def test_the_workflow_calls_targets_that_are_there() -> None:

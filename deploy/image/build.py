@@ -1,4 +1,4 @@
-"""`python -m deploy.image.build [--target job]`: builds the image and prints what is in it.
+"""`python -m deploy.image.build [--target job] [--tag T]`: builds the image, prints what is in it.
 
 EXTRAS, RUNTIMES, BASE_DIGEST and SOURCE of the environment are passed on; see the Dockerfile.
 """
@@ -11,7 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.image.engine import IMAGE, JOB_IMAGE, ROOT, Engine, NoEngineError, find_engine
+from deploy.image.engine import (
+    IMAGE,
+    JOB_IMAGE,
+    NAME,
+    ROOT,
+    Engine,
+    NoEngineError,
+    find_engine,
+)
 from job import __version__
 
 PASSED_ON = ("EXTRAS", "RUNTIMES", "BASE_DIGEST", "SOURCE")
@@ -22,8 +30,11 @@ def main() -> int:
     """Builds; what the engine exits with, or 2 where there is none."""
     parser = argparse.ArgumentParser(prog="python -m deploy.image.build", description=__doc__)
     parser.add_argument("--target", choices=("models", "job"), default="models")
+    parser.add_argument("--tag", help="of localhost/numerai-job; the target's own by default")
     given = parser.parse_args()
     tag = JOB_IMAGE if given.target == "job" else IMAGE
+    if given.tag:
+        tag = f"{NAME}:{given.tag}"
     try:
         engine = find_engine()
     except NoEngineError as error:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "localhost/numerai-job:latest"
-JOB_IMAGE = "localhost/numerai-job:job"
+NAME = "localhost/numerai-job"
+IMAGE = f"{NAME}:latest"
+JOB_IMAGE = f"{NAME}:job"
+FURTHER_IMAGE = f"{NAME}:further"
 TOOL = ROOT.parent / "shared" / "tools" / "build-image.sh"
 TOOL_STATE = ROOT / "build" / "stand-in"
 

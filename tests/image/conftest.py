@@ -2,58 +2,56 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deploy.image.engine import IMAGE, JOB_IMAGE, Engine, NoEngineError, find_engine
+from deploy.image.engine import FURTHER_IMAGE, IMAGE, JOB_IMAGE, Engine, NoEngineError, find_engine
 from job.sandbox import TINY, Sandbox
 
 from .container import Containers
+from .making import MAKE, MAKE_FURTHER, MAKE_JOB, leave_out, wanted
 
 HERE = Path(__file__).parent
 ANIMALS = HERE.parent / "e2e" / "animals.py"
-WANTED = os.environ.get("IMAGE_TESTS", "")
-"""`run`: skip what cannot be tested here; `must`: fail for it, as CI wants it."""
-
-
-def _leave_out(why: str) -> None:
-    if WANTED == "must":
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """What runs containers here."""
-    if not WANTED:
+    if not wanted():
         pytest.skip("`make image-test` runs the tests of the image")
     try:
         return find_engine()
     except NoEngineError as error:
-        _leave_out(str(error))
+        leave_out(str(error))
         raise
 
 
-def _image(engine: Engine, name: str) -> str:
+def _image(engine: Engine, name: str, how: str) -> str:
     if not engine.has(name):
-        _leave_out(f"there is no image {name}: `make image` and `make image TARGET=job` build them")
+        leave_out(f"there is no image {name}: `{how}` builds it")
     return name
 
 
 @pytest.fixture(scope="session")
 def image(engine: Engine) -> str:
     """The image as users have it."""
-    return _image(engine, IMAGE)
+    return _image(engine, IMAGE, MAKE)
 
 
 @pytest.fixture(scope="session")
 def job_image(engine: Engine) -> str:
     """The image without libraries for models."""
-    return _image(engine, JOB_IMAGE)
+    return _image(engine, JOB_IMAGE, MAKE_JOB)
+
+
+@pytest.fixture(scope="session")
+def further_image(engine: Engine) -> str:
+    """The image with further formats and a further interpreter."""
+    return _image(engine, FURTHER_IMAGE, MAKE_FURTHER)
 
 
 @pytest.fixture(scope="session")
