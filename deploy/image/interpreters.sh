@@ -6,7 +6,7 @@
 #                                           models of the default runtime find and those of EXTRAS, in
 #                                           the versions of pins/NAME.txt
 #
-# All that pins/NAME.txt names would be 257 MB of the pull instead of 95.
+# All that pins/NAME.txt names would be more than 260 MB of the pull instead of 106.
 set -eu
 what=$1
 shift
