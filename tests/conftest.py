@@ -5,6 +5,7 @@ many tests stand on: a clock, a sandbox on that clock, and the adapter to it.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -45,6 +46,10 @@ SHORT_SECONDS = 0.05
 
 hypothesis.settings.register_profile("job", deadline=None)
 hypothesis.settings.load_profile("job")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is in a shell's background, and in all that is started from here as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _connect, _connect_ex, _sleep = socket.socket.connect, socket.socket.connect_ex, time.sleep
 _getaddrinfo = socket.getaddrinfo
