@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from deploy.image import audit, build, engine
+from deploy.image.figures import copied_context
 from deploy.image.precompile import main as precompile
 from deploy.image.requirements import main as requirements
 from deploy.image.slim import slim
@@ -206,3 +207,13 @@ def test_only_what_is_needed_is_sent_to_the_builder() -> None:
         *(f"deploy/image/{name}" for name in ("constraints.txt", "interpreters.sh")),
         "job/runtimes/*.txt",
     }
+
+
+def test_a_copy_of_what_the_builder_is_sent_has_all_that_is_copied_into_the_image(
+    tmp_path: Path,
+) -> None:
+    context = copied_context(tmp_path / "context")
+    lines = re.findall(r"^COPY (?!--from)(.+)$", (context / "Dockerfile").read_text(), re.MULTILINE)
+    sources = [source for line in lines for source in line.split()[:-1]]
+    assert "job/" in sources
+    assert [source for source in sources if not list(context.glob(source))] == []

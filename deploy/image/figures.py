@@ -106,13 +106,7 @@ def imports(engine: Engine, image: str, *, compiled: bool, times: int) -> float:
 def rebuild(engine: Engine, tag: str, options: list[str], say: Callable[[str], None]) -> float:
     """Seconds of a build after one line of the source has changed."""
     with tempfile.TemporaryDirectory() as name:
-        context = Path(name) / "context"
-        for part in ("Dockerfile", ".dockerignore", "LICENSE", "README.md", "pyproject.toml"):
-            context.mkdir(exist_ok=True)
-            shutil.copy2(ROOT / part, context / part)
-        for part in ("deploy", "job"):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / part, context / part, ignore=ignored)
+        context = copied_context(Path(name) / "context")
         say("the same once more, so that only the change is to build")
         _build(engine, tag, context, options)
         with (context / "job" / "run.py").open("a", encoding="utf-8") as file:
@@ -120,6 +114,21 @@ def rebuild(engine: Engine, tag: str, options: list[str], say: Callable[[str], N
         began = time.monotonic()
         _build(engine, tag, context, options)
         return time.monotonic() - began
+
+
+def copied_context(target: Path) -> Path:
+    """Copies what a build is sent, as .dockerignore names it, into a new folder."""
+    target.mkdir()
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    sent = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    for part in ("Dockerfile", ".dockerignore", *sent):
+        place = target / part
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, place, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(ROOT / part, place)
+    return target
 
 
 def _build(engine: Engine, tag: str, context: Path, options: list[str]) -> None:
