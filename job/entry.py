@@ -21,6 +21,8 @@ from typing import Any
 from job.errors import Exit, JobError, StoppedError
 from job.logs import redacted
 
+_orders: list[str] = []
+"""Signals that have told this process to end."""
 INSTALL = "in a clone, `make demo` makes .venv/bin/python; elsewhere, pip install ."
 
 
@@ -57,6 +59,9 @@ def run_command(
         _say(f"error: {error.msg}\n  {where}\n  {install}")
         return int(Exit.USAGE)
     except Exception:  # noqa: BLE001 - told with its traceback, which must not show a secret
+        if _orders:  # a library took the order for an error of its own, and went on with half of it
+            _say(f"error: {_orders[0]}")
+            _leave(Exit.TERMINATED)
         _say(f"{traceback.format_exc()}error: unforeseen; please report the lines above")
         return int(Exit.UNFORESEEN)
 
@@ -104,7 +109,8 @@ def _mend_streams() -> None:
 
 
 def _terminated(*_: object) -> None:
-    raise StoppedError("terminated by a signal", Exit.TERMINATED)
+    _orders.append("terminated by a signal")
+    raise StoppedError(_orders[0], Exit.TERMINATED)
 
 
 def _import(name: str) -> Any:
